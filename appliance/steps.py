@@ -1,0 +1,242 @@
+"""The nouns. Frozen records that every other module passes on; no behaviour beyond what a record says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Files = Mapping[str, bytes]
+"""A site's files: relative POSIX path → content."""
+
+StepKind = Literal["build", "draft", "repair", "gui_test", "finish"]
+RunStatus = Literal["queued", "running", "done", "stopped", "failed"]
+Severity = Literal["error", "serious", "minor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """The artifact's files are to be written and looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestGuiTest:
+    """The coder is content with the look and asks for a click-through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The coder declares the site done."""
+
+
+Action = Build | RequestGuiTest | Finish
+
+
+@dataclass(frozen=True, slots=True)
+class FileWrite:
+    path: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    """Replace the one place in `path` that equals `search`."""
+
+    path: str
+    search: str
+    replace: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileAppend:
+    """Text to add to a page or sheet so that it wins over what stands there already."""
+
+    path: str
+    language: Literal["css", "js", "html"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileDelete:
+    path: str
+
+
+Change = FileWrite | FileEdit | FileAppend | FileDelete
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """All that one completion delivers, and how it had to be read."""
+
+    action: Action
+    changes: tuple[Change, ...] = ()
+    title: str = ""
+    rescues: tuple[str, ...] = ()
+    """What the tolerant reading had to mend, in words; empty for a well-formed reply."""
+    problems: tuple[str, ...] = ()
+    """What could not be read and was left out, in words for the coder."""
+    truncated: bool = False
+    """The reply ends inside a file; that file is not among the changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact about the running site: what kind, where, and what was seen."""
+
+    kind: str
+    place: str
+    evidence: str
+    severity: Severity = "serious"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewport:
+    """What one width showed. Sizes in CSS pixels; `blank` means that no visible ink was found."""
+
+    width: int
+    height: int
+    page_height: int
+    overflow_px: int
+    """How far the page can be scrolled sideways."""
+    blank: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Exact facts of one page load. `status` is the HTTP status of the page, None if nothing answered."""
+
+    status: int | None
+    load_seconds: float
+    title: str
+    text_chars: int
+    findings: tuple[Finding, ...]
+    viewports: tuple[Viewport, ...]
+    colours_asked: tuple[str, ...] = ()
+    """Colour names or codes that the brief asks for, as written there."""
+    colours_found: tuple[str, ...] = ()
+    """Those of them that cover a visible part of the page."""
+    styled: bool = True
+    """False when no author style sheet has any effect."""
+    interactive: int = 0
+    """Number of visible controls: links, buttons, fields."""
+
+    @property
+    def has_error(self) -> bool:
+        return any(finding.severity == "error" for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """`score` is 0–5; None means that it was not measured, and `reason` says why."""
+
+    score: float | None
+    reason: str
+    judge: str
+    """Name and version, e.g. `rules@1`."""
+    suggestion: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    appearance: Grade
+    functionality: Grade
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A stored screenshot: what it shows and the blob's SHA-256."""
+
+    name: str
+    sha256: str
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All that came back from one action."""
+
+    stage: Literal["parse", "write", "packages", "build", "serve", "page", "done"]
+    """The first gate that failed, or `done`."""
+    error: str = ""
+    """One line saying what failed at `stage`; empty when nothing did."""
+    log: str = ""
+    audit: Audit | None = None
+    pictures: tuple[Picture, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Rescues and replacements that the coder and the user should know of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one completion cost. Token counts as the engine reports them."""
+
+    prompt_tokens: int = 0
+    evaluated_tokens: int = 0
+    completion_tokens: int = 0
+    model_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One completion and everything that followed from it."""
+
+    n: int
+    kind: StepKind
+    parent: int | None
+    """The step whose files this one started from; None for the empty workspace."""
+    snapshot: str
+    """Content id of the files after the step."""
+    observation: Observation
+    scores: Scores
+    usage: Usage
+    has_error: bool
+    seconds: float = 0.0
+    """Wall time from the request to the commit, the model's own time included."""
+    aim: str = ""
+    """What the step set out to do, in words: `draft 2 of 4`, `repair: …`."""
+    verdict: Literal["kept", "rejected"] = "kept"
+    """A rejected step is stored but never built upon."""
+    signal: Literal["", "gui_test", "finish"] = ""
+    """What the coder asked for besides the files."""
+    finding_key: str = ""
+    """The finding a repair aimed at, so that the same fix is not tried for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Go on from the tip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backtrack:
+    """Go back to step `to`, or to the empty workspace if there is none worth keeping."""
+
+    to: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    reason: str
+
+
+Decision = Continue | Backtrack | Stop
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a user asked for, with every choice made explicit. Stored as the run's first record."""
+
+    brief: str
+    profile: str
+    model: str
+    stack: Literal["static", "vite-react"] = "static"
+    steps: int = 8
+    drafts: int = 4
+    seed: int = 1
+    rules: Literal["fixed", "faithful"] = "fixed"
+    instruction: str = ""
+    """A follow-up wish on a finished site; empty for a new one."""
+    base_url: str = ""
+    """OpenAI-compatible endpoint; empty for the local engine."""
+    extras: Mapping[str, str] = field(default_factory=dict)
