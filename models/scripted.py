@@ -52,8 +52,8 @@ class ScriptedModel:
         prompt = [*_prompt(messages), *_TOKEN.findall(prefill)]
         if len(prompt) + sampling.max_tokens > self.context_tokens:
             raise ContextOverflow(
-                f"The prompt has {len(prompt)} tokens and {sampling.max_tokens} are kept for the answer, but the context"
-                f" holds {self.context_tokens}; shorten the prompt or ask for fewer tokens."
+                f"The prompt has {len(prompt)} tokens and {sampling.max_tokens} are kept for the answer, but the"
+                f" context holds {self.context_tokens}; shorten the prompt or ask for fewer tokens."
             )
         self.asked.append(tuple(messages))
         said, finish = _say(self._reply(messages, sampling), sampling, on_text, cancelled)
