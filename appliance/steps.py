@@ -187,6 +187,8 @@ class Step:
     """The step whose files this one started from; None for the empty workspace."""
     snapshot: str
     """Content id of the files after the step."""
+    built: str = field(default="", kw_only=True)
+    """Content id of what the build made of them; empty where there is no build."""
     observation: Observation
     scores: Scores
     usage: Usage

@@ -1,0 +1,399 @@
+"""The loop: move, model, files, look, grade, commit, decide. One call of `work` takes a run to its end or to a stop.
+
+All state is in the store; `work` may be killed at any moment and called again, and goes on from the last finished step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from appliance import prompts
+from appliance.artifact import STRICT, Reading, looks_looped, parse_artifact
+from appliance.assets import complete
+from appliance.changes import apply_changes
+from appliance.context import ContextFull, Turn, conversation
+from appliance.decide import Rules, is_error, lineage
+from appliance.feedback import describe, feedback, finding_key
+from appliance.grading import Judges
+from appliance.mend import Patch, mend_messages, read_patch
+from appliance.profiles import Profile
+from appliance.site import Look, Rooms, Site
+from appliance.steps import (
+    Artifact,
+    Backtrack,
+    Files,
+    Finding,
+    Finish,
+    Observation,
+    Picture,
+    RequestGuiTest,
+    Scores,
+    Step,
+    StepKind,
+    Stop,
+    Usage,
+)
+from appliance.store import CompletionRecord, Run, Store
+from appliance.strategy import Draft, Mend, next_move
+from appliance.strategy import Turn as TakeTurn
+from models.chat import ChatMessage, ChatModel, Completion, Sampling
+from models.errors import ContextOverflow
+from sandbox.workspace import snapshot
+
+MAX_CONTINUATIONS = 2
+_TEXT_EVENT_EVERY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything the loop works with. `cancelled` is asked often and must be cheap."""
+
+    store: Store
+    model: ChatModel
+    rooms: Rooms
+    judges: Judges
+    profile: Profile
+    rules: Rules
+    cancelled: Callable[[], bool]
+    tell: Callable[[str, Mapping[str, Any]], None]
+    """Tell the user: kind and data of an event."""
+
+
+class Cancelled(Exception):
+    """The user asked to stop; finished steps are kept."""
+
+
+def work(run: Run, parts: Parts) -> Stop:
+    """Make steps until the run stops. Raises Cancelled; errors of the machine pass through."""
+    with Site(parts.rooms, run.request.stack, lambda name: parts.tell("stage", {"stage": name})) as site:
+        loop = _Loop(run, parts, site)
+        while True:
+            steps, tip = parts.store.steps(run.id), parts.store.run(run.id).tip
+            if parts.cancelled():
+                raise Cancelled
+            match next_move(steps, tip, parts.profile, run.request.drafts, parts.rules):
+                case Stop() as stop:
+                    return stop
+                case Backtrack(to):
+                    parts.store.move_tip(run.id, to, _why_back(steps, tip, to))
+                case Draft(ns):
+                    loop.drafts(ns)
+                case Mend(finding):
+                    loop.mend(steps, tip, finding)
+                case TakeTurn():
+                    try:
+                        loop.turn(steps, tip)
+                    except (ContextFull, ContextOverflow) as full:
+                        if not steps:
+                            raise
+                        return Stop(f"context full: {full}")
+
+
+def _why_back(steps: Sequence[Step], tip: int | None, to: int | None) -> str:
+    if tip is None and to is not None:
+        return f"step {to} is the best of {len(steps)} drafts"
+    return "a bad stretch" if to is not None else "a bad stretch with nothing worth keeping: starting afresh"
+
+
+class _Loop:
+    """The moves of one run. Each ends with a committed step."""
+
+    def __init__(self, run: Run, parts: Parts, site: Site) -> None:
+        self.run, self.parts, self.site = run, parts, site
+        self.request = run.request
+        self.reading = STRICT if parts.rules.strict_reading else Reading()
+
+    # -- moves -----------------------------------------------------------------------------------------------------
+
+    def drafts(self, ns: tuple[int, ...]) -> None:
+        """Several drafts of one start, decoded together; what an earlier, killed attempt has finished is not repeated."""
+        base = self.parts.store.files(self.run.base)
+        messages = prompts.opening(self.request, self.parts.profile, _page(base))
+        todo = [n for n in ns if self.parts.store.completion(self.run.id, n) is None]
+        if todo:
+            self.parts.tell("stage", {"stage": "thinking", "n": ns[0], "drafts": len(todo)})
+            progress = _Progress(self.parts.tell, todo)
+            completions = self.parts.model.drafts(
+                messages,
+                [self._sampling(n) for n in todo],
+                on_text=progress,
+                cancelled=self.parts.cancelled,
+            )
+            self._stop_if_cancelled(completions[0])
+            for n, completion in zip(todo, completions, strict=True):
+                self._keep(n, messages, self._continued(messages, completion, n))
+        for i, n in enumerate(ns):
+            began = time.monotonic()
+            record = self._record(n)
+            artifact = parse_artifact(record.reply, cut=record.finish == "length", reading=self.reading)
+            aim = f"draft {i + 1} of {len(ns)}"
+            self._commit(n, "draft", None, base, artifact, _usage(record), began, aim)
+
+    def turn(self, steps: Sequence[Step], tip: int | None) -> None:
+        """One turn of the stepwise conversation."""
+        n, began = len(steps) + 1, time.monotonic()
+        base = self._files(steps, tip)
+        turns = [self._past(step) for step in lineage(steps, tip)]
+        opening = prompts.opening(self.request, self.parts.profile)
+        budget = self.parts.model.context_tokens - self.parts.profile.max_tokens
+        talk = conversation(opening, turns, self.parts.model.count_tokens, budget)
+        if talk.compacted_turns:
+            self.parts.tell("compaction", {"n": n, "turns": talk.compacted_turns, "tokens": talk.tokens})
+        record = self._completed(n, talk.messages)
+        artifact = parse_artifact(record.reply, cut=record.finish == "length", reading=self.reading)
+        notes = (f"{talk.compacted_turns} earlier turns were compacted",) if talk.compacted_turns else ()
+        self._commit(n, _kind(artifact), tip, base, artifact, _usage(record), began, "", notes)
+
+    def mend(self, steps: Sequence[Step], tip: int | None, finding: Finding) -> None:
+        """A scoped repair of one finding; kept only if the score rises and nothing new breaks."""
+        n, began = len(steps) + 1, time.monotonic()
+        base = self._files(steps, tip)
+        tried = sum(step.finding_key == finding_key(finding) for step in steps)
+        patch = mend_messages(base, finding, whole_script=tried == 0)
+        record = self._completed(n, patch.messages)
+        artifact = read_patch(patch, record.reply, cut=record.finish == "length")
+        before = next(step for step in steps if step.n == tip)
+        self._commit_repair(n, before, base, artifact, record, began, finding, patch)
+
+    # -- the model -------------------------------------------------------------------------------------------------
+
+    def _sampling(self, n: int) -> Sampling:
+        profile = self.parts.profile
+        return Sampling(
+            temperature=profile.temperature,
+            top_p=profile.top_p,
+            max_tokens=profile.max_tokens,
+            seed=self.request.seed * 1000 + n,
+            repeat_penalty=profile.repeat_penalty,
+        )
+
+    def _completed(self, n: int, messages: Sequence[ChatMessage]) -> CompletionRecord:
+        """The model's reply for step `n`, from the store if a killed attempt got that far."""
+        if record := self.parts.store.completion(self.run.id, n):
+            return record
+        self.parts.tell("stage", {"stage": "thinking", "n": n})
+        progress = _Progress(self.parts.tell, [n])
+        completion = self.parts.model.chat(
+            messages, self._sampling(n), on_text=lambda text: progress(0, text), cancelled=self.parts.cancelled
+        )
+        self._stop_if_cancelled(completion)
+        return self._keep(n, messages, self._continued(messages, completion, n))
+
+    def _continued(self, messages: Sequence[ChatMessage], completion: Completion, n: int) -> Completion:
+        """Go on with a reply that the token limit cut off, unless it only repeats itself."""
+        for _ in range(MAX_CONTINUATIONS):
+            if completion.finish != "length" or looks_looped(completion.text):
+                break
+            self.parts.tell("stage", {"stage": "continuing", "n": n})
+            try:
+                more = self.parts.model.chat(
+                    messages, self._sampling(n), prefill=completion.text, cancelled=self.parts.cancelled
+                )
+            except ContextOverflow:
+                break
+            self._stop_if_cancelled(more)
+            completion = replace(
+                more,
+                text=completion.text + more.text,
+                prompt_tokens=completion.prompt_tokens,
+                evaluated_tokens=completion.evaluated_tokens + more.evaluated_tokens,
+                completion_tokens=completion.completion_tokens + more.completion_tokens,
+                seconds=completion.seconds + more.seconds,
+            )
+        return completion
+
+    def _stop_if_cancelled(self, completion: Completion) -> None:
+        if completion.finish == "cancelled":
+            raise Cancelled
+
+    def _keep(self, n: int, messages: Sequence[ChatMessage], completion: Completion) -> CompletionRecord:
+        usage = Usage(
+            completion.prompt_tokens, completion.evaluated_tokens, completion.completion_tokens, completion.seconds
+        )
+        record = CompletionRecord(
+            prompts.as_pairs(messages), completion.text, completion.finish, {"usage": asdict(usage)}
+        )
+        self.parts.store.add_completion(self.run.id, n, record)
+        return record
+
+    def _record(self, n: int) -> CompletionRecord:
+        record = self.parts.store.completion(self.run.id, n)
+        assert record is not None
+        return record
+
+    # -- looking and committing ------------------------------------------------------------------------------------
+
+    def _files(self, steps: Sequence[Step], tip: int | None) -> dict[str, bytes]:
+        if tip is None:
+            return self.parts.store.files(self.run.base)
+        return self.parts.store.files(next(step for step in steps if step.n == tip).snapshot)
+
+    def _past(self, step: Step) -> Turn:
+        record = self._record(step.n)
+        artifact = parse_artifact(record.reply, cut=record.finish == "length", reading=self.reading)
+        said = feedback(step, self.request, artifact.problems)
+        return Turn(record.reply, said, self.parts.store.files(step.snapshot))
+
+    def _looked(self, base: Files, artifact: Artifact) -> Look:
+        """Apply the artifact and look; an artifact without a usable change stops at the first gate."""
+        files, refused = apply_changes(base, artifact.changes)
+        problems = (*artifact.problems, *refused)
+        notes = (*artifact.rescues, *problems)
+        if not artifact.changes or files == dict(base):
+            why = problems[0] if problems else "the reply changes no file"
+            return Look(Observation("parse", error=why, notes=notes), {}, base)
+        completed = complete(files, self.request.brief, stack=self.request.stack)
+        look = self.site.look(completed.files, self.request.brief)
+        observation = replace(look.observation, notes=(*notes, *completed.notes, *look.observation.notes))
+        return replace(look, observation=observation)
+
+    def _graded(self, observation: Observation) -> Scores:
+        self.parts.tell("stage", {"stage": "judging"})
+        return self.parts.judges.grade(observation, self.request.brief)
+
+    def _commit(
+        self,
+        n: int,
+        kind: StepKind,
+        parent: int | None,
+        base: Files,
+        artifact: Artifact,
+        usage: Usage,
+        began: float,
+        aim: str,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        if isinstance(artifact.action, Finish | RequestGuiTest) and not artifact.changes:
+            observation, pictures, files, built = self._inherited(parent), dict[str, bytes](), base, dict[str, bytes]()
+        else:
+            look = self._looked(base, artifact)
+            observation, pictures, files, built = look.observation, look.pictures, look.files, look.built
+        observation = replace(observation, notes=(*notes, *observation.notes))
+        scores = self._graded(observation)
+        step = self._step(n, kind, parent, files, observation, scores, usage, began, aim)
+        step = replace(step, signal=_signal(artifact))
+        self._store(step, files, pictures, built, tip=None if kind == "draft" else n)
+
+    def _inherited(self, parent: int | None) -> Observation:
+        """A signal alone changes nothing: the step shows what its parent showed."""
+        if parent is None:
+            return Observation("parse", error="the first reply holds no file")
+        step = next(step for step in self.parts.store.steps(self.run.id) if step.n == parent)
+        return step.observation
+
+    def _commit_repair(
+        self,
+        n: int,
+        before: Step,
+        base: Files,
+        artifact: Artifact,
+        record: CompletionRecord,
+        began: float,
+        finding: Finding,
+        patch: Patch,
+    ) -> None:
+        look = self._looked(base, artifact)
+        scores = self._graded(look.observation)
+        aim = f"repair ({patch.scope}): {describe(finding)}"[:300]
+        step = self._step(n, "repair", before.n, look.files, look.observation, scores, _usage(record), began, aim)
+        kept = _is_better(step, before)
+        step = replace(step, verdict="kept" if kept else "rejected", finding_key=finding_key(finding))
+        self._store(step, look.files, look.pictures, look.built, tip=n if kept else before.n)
+
+    def _step(
+        self,
+        n: int,
+        kind: StepKind,
+        parent: int | None,
+        files: Files,
+        observation: Observation,
+        scores: Scores,
+        usage: Usage,
+        began: float,
+        aim: str,
+    ) -> Step:
+        return Step(
+            n=n,
+            kind=kind,
+            parent=parent,
+            snapshot=snapshot(files).id,
+            observation=observation,
+            scores=scores,
+            usage=usage,
+            has_error=is_error(observation, scores, self.parts.rules),
+            seconds=round(time.monotonic() - began + (usage.model_seconds if kind == "draft" else 0.0), 3),
+            aim=aim,
+        )
+
+    def _store(self, step: Step, files: Files, pictures: Mapping[str, bytes], built: Files, *, tip: int | None) -> None:
+        if built:
+            step = replace(step, built=snapshot(built).id)
+        if pictures:
+            shown = tuple(_picture(name, png) for name, png in pictures.items())
+            step = replace(step, observation=replace(step.observation, pictures=shown))
+        self.parts.store.add_step(self.run.id, step, files, tuple(pictures.values()), built, tip=tip)
+        self.parts.tell("step", {"n": step.n})
+
+
+class _Progress:
+    """Text as it comes, told at most twice a second."""
+
+    def __init__(self, tell: Callable[[str, Mapping[str, Any]], None], ns: Sequence[int]) -> None:
+        self._tell, self._ns = tell, ns
+        self._held: dict[int, list[str]] = {n: [] for n in ns}
+        self._told = time.monotonic()
+
+    def __call__(self, slot: int, text: str) -> None:
+        self._held[self._ns[slot]].append(text)
+        if time.monotonic() - self._told < _TEXT_EVENT_EVERY_S:
+            return
+        self._told = time.monotonic()
+        self._tell("text", {str(n): "".join(held) for n, held in self._held.items() if held})
+        for held in self._held.values():
+            held.clear()
+
+
+def _is_better(step: Step, before: Step) -> bool:
+    """A repair is kept when it opens, adds no error, and raises a score without lowering the other."""
+    if step.observation.stage != "done" or (step.has_error and not before.has_error):
+        return False
+    gained, lost = False, False
+    for new, old in (
+        (step.scores.appearance.score, before.scores.appearance.score),
+        (step.scores.functionality.score, before.scores.functionality.score),
+    ):
+        if new is not None and (old is None or new > old):
+            gained = True
+        lost = lost or (old is not None and (new is None or new < old))
+    return gained and not lost
+
+
+def _picture(name: str, png: bytes) -> Picture:
+    return Picture(name, hashlib.sha256(png).hexdigest(), int.from_bytes(png[16:20]))  # width: bytes 16-19 of the IHDR
+
+
+def _usage(record: CompletionRecord) -> Usage:
+    return Usage(**record.record["usage"])
+
+
+def _page(files: Files) -> str:
+    return files.get("index.html", b"").decode("utf-8", "replace")
+
+
+def _kind(artifact: Artifact) -> StepKind:
+    match artifact.action:
+        case Finish():
+            return "finish"
+        case RequestGuiTest():
+            return "gui_test"
+        case _:
+            return "build"
+
+
+def _signal(artifact: Artifact) -> Any:
+    return {Finish: "finish", RequestGuiTest: "gui_test"}.get(type(artifact.action), "")
+

@@ -1,0 +1,155 @@
+"""Settings of the appliance: a TOML file, then the environment, then flags. Only this file reads either.
+
+`config.toml` lies in the data folder. Environment names are `APPLIANCE_` and the key in capitals, sections joined by
+`__`: `APPLIANCE_GENERATE__STEPS=12`. Unknown keys are errors; every value knows where it comes from.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+import msgspec
+import platformdirs
+
+from appliance.errors import ConfigError
+
+_ENVIRONMENT = "APPLIANCE_"
+_HOME = "APPLIANCE_HOME"
+_OWN_NAMES = {_HOME}
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateSettings:
+    """What `generate` does when nothing else is said. 0 means: as the profile says."""
+
+    model: str = "qwen2.5-coder-1.5b"
+    profile: str = ""
+    """Empty means the profile that the model's catalog entry names."""
+    stack: Literal["static", "vite-react"] = "static"
+    steps: int = 0
+    drafts: int = 0
+    context_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    gpu_layers: int = -1
+    """-1: by the memory plan. 0: everything on the CPU."""
+    threads: int = 0
+    """0: one for each physical core."""
+    base_url: str = ""
+    """An OpenAI-compatible endpoint instead of the local engine."""
+    remote_model: str = ""
+    remote_context_tokens: int = 32768
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSettings:
+    memory_mib: int = 1024
+    pids: int = 256
+    cpus: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    home: Path
+    generate: GenerateSettings = field(default_factory=GenerateSettings)
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    sandbox: SandboxSettings = field(default_factory=SandboxSettings)
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Profiles of one's own, `[profiles.NAME]` in the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A value of the configuration and who set it: `default`, the file's path, or the variable's name."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+def data_folder(environment: Mapping[str, str]) -> Path:
+    """Where everything lives; absolute."""
+    if chosen := environment.get(_HOME):
+        return Path(chosen).expanduser().absolute()
+    return Path(platformdirs.user_data_dir("appliance", appauthor=False))
+
+
+def load_config(environment: Mapping[str, str]) -> tuple[Config, list[Origin]]:
+    """Raises ConfigError with the key and the place it was set."""
+    home = data_folder(environment)
+    path = home / "config.toml"
+    layers = [(str(path), _flat(_file(path))), *_variables(environment)]
+    profiles: dict[str, dict[str, Any]] = {}
+    values: dict[str, tuple[Any, str]] = {}
+    for origin, layer in layers:
+        for key, value in layer.items():
+            if key.startswith("profiles."):
+                _, name, setting = (*key.split(".", 2), "")[:3]
+                profiles.setdefault(name, {})[setting] = value
+            elif key not in _KEYS:
+                raise ConfigError(
+                    f"{origin} sets {key!r}, which is no setting; `appliance config show` lists them all."
+                )
+            else:
+                values[key] = (_typed(key, value, origin), origin)
+    config = Config(home=home, profiles=profiles, **{name: _section(name, values) for name in _SECTIONS})
+    origins = [Origin("home", str(home), _HOME if environment.get(_HOME) else "default")]
+    for key in _KEYS:
+        section, name = key.split(".")
+        value = getattr(getattr(config, section), name)
+        origins.append(Origin(key, value, values[key][1] if key in values else "default"))
+    return config, origins
+
+
+def _sections() -> dict[str, type]:
+    hints = get_type_hints(Config)
+    return {f.name: hints[f.name] for f in fields(Config) if is_dataclass(hints[f.name])}
+
+
+_SECTIONS = _sections()
+_KEYS = {f"{section}.{name}": hint for section, cls in _SECTIONS.items() for name, hint in get_type_hints(cls).items()}
+
+
+def _file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value})
+    return flat
+
+
+def _variables(environment: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (name, {name.removeprefix(_ENVIRONMENT).lower().replace("__", "."): value})
+        for name, value in sorted(environment.items())
+        if name.startswith(_ENVIRONMENT) and name not in _OWN_NAMES and not name.startswith(_ENVIRONMENT + "_")
+    ]
+
+
+def _typed(key: str, value: Any, origin: str) -> Any:
+    """Variables are strings; a file's values must already have the right type."""
+    try:
+        return msgspec.convert(value, _KEYS[key], strict=not isinstance(value, str))
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{origin} sets {key} to {value!r}: {error}.") from error
+
+
+def _section(name: str, values: Mapping[str, tuple[Any, str]]) -> Any:
+    own = {key.split(".")[1]: value for key, (value, _) in values.items() if key.startswith(f"{name}.")}
+    return _SECTIONS[name](**own)

@@ -1,0 +1,63 @@
+"""Errors of the appliance itself.
+
+    ApplianceError
+    ├── BriefRefused        (ValueError)    the brief cannot be worked on
+    ├── ConfigError         (ValueError)    a setting is unknown or malformed
+    ├── UsageError          (ValueError)    a command's words do not fit together
+    ├── UnknownRun          (LookupError)   no such run or step
+    ├── RunBusy             (RuntimeError)  the run is being worked on elsewhere
+    ├── NothingToExport     (LookupError)   no step of the run has a valid page
+    ├── ExportRefused       (OSError)       the target folder cannot be written
+    ├── StoreFull           (OSError)       the data folder's disk is full
+    ├── StoreBroken         (RuntimeError)  the database cannot be read
+    └── PartMissing         (RuntimeError)  the machine lacks something; the message names it
+
+Each message is one sentence for the user: what is wrong, and what to do. Limits reached are no errors, they are `Stop`.
+`exit_code` is what the command line returns for it.
+"""
+
+from __future__ import annotations
+
+
+class ApplianceError(Exception):
+    exit_code = 1
+
+
+class BriefRefused(ApplianceError, ValueError):
+    exit_code = 2
+
+
+class ConfigError(ApplianceError, ValueError):
+    exit_code = 2
+
+
+class UsageError(ApplianceError, ValueError):
+    exit_code = 2
+
+
+class UnknownRun(ApplianceError, LookupError):
+    exit_code = 2
+
+
+class RunBusy(ApplianceError, RuntimeError):
+    exit_code = 1
+
+
+class NothingToExport(ApplianceError, LookupError):
+    exit_code = 1
+
+
+class ExportRefused(ApplianceError, OSError):
+    exit_code = 2
+
+
+class StoreFull(ApplianceError, OSError):
+    exit_code = 3
+
+
+class StoreBroken(ApplianceError, RuntimeError):
+    exit_code = 3
+
+
+class PartMissing(ApplianceError, RuntimeError):
+    exit_code = 3

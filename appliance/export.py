@@ -1,0 +1,202 @@
+"""Taking a site home: a folder, a zip, or a git repository with one commit for each step that led to it.
+
+The export is made complete in a folder of its own and only then put where the user wants it, so a kill or a full disk
+never leaves half an export behind under the final name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Literal
+
+from appliance.decide import Rules, deliverable, lineage
+from appliance.errors import ExportRefused, NothingToExport, PartMissing
+from appliance.steps import Files, Step
+from appliance.store import Run, Store
+
+Form = Literal["folder", "zip", "git"]
+
+_READ_ME = """{title}
+
+site/         the website. {how}
+{source}screenshots/  what the appliance saw, at desktop and phone width
+report.json   steps, scores, judges, and how the site came about
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    path: Path
+    step: Step
+
+
+def export_run(store: Store, run: Run, rules: Rules, target: Path, form: Form) -> Exported:
+    """Put the run's best step at `target`, which must not exist or be an empty folder. Raises ExportRefused."""
+    _require_free(target)
+    step = chosen_step(store, run, rules)
+    with tempfile.TemporaryDirectory(prefix="export-", dir=_scratch(store)) as scratch:
+        made = Path(scratch) / "export"
+        lay_out(store, run, step, made, form)
+        _place(made, target, form)
+    return Exported(target, step)
+
+
+def stream_run(store: Store, run: Run, rules: Rules, sink: BinaryIO, form: Form) -> Step:
+    """The same export as a tar stream, for an account that may not write to the target itself."""
+    step = chosen_step(store, run, rules)
+    with tempfile.TemporaryDirectory(prefix="export-", dir=_scratch(store)) as scratch:
+        made = Path(scratch) / "export"
+        lay_out(store, run, step, made, form)
+        if form == "zip":
+            packed = Path(scratch) / "packed"
+            packed.mkdir()
+            _zip(made, packed / "site.zip")
+            made = packed
+        with tarfile.open(fileobj=sink, mode="w|") as tar:
+            for path in sorted(made.rglob("*")):
+                tar.add(path, str(path.relative_to(made)), recursive=False)
+    return step
+
+
+def chosen_step(store: Store, run: Run, rules: Rules) -> Step:
+    step = deliverable(store.steps(run.id), rules)
+    if step is None:
+        raise NothingToExport(f"Run {run.id} has no step that shows a page, so there is nothing to export.")
+    return step
+
+
+def lay_out(store: Store, run: Run, step: Step, folder: Path, form: Form) -> None:
+    """Write the export's files into a new folder."""
+    files, built = store.files(step.snapshot), store.files(step.built)
+    folder.mkdir()
+    if form == "git":
+        _commit_steps(store, run, step, folder)
+        return
+    write_files(folder / "site", built or files)
+    if built:
+        write_files(folder / "source", files)
+    pictures = {f"{picture.name}.png": store.blob(picture.sha256) for picture in step.observation.pictures}
+    write_files(folder / "screenshots", pictures)
+    (folder / "report.json").write_text(json.dumps(report(store, run, step), indent=2, ensure_ascii=False) + "\n")
+    how = "Run `python3 -m http.server` in it and open the address it prints." if built else "Open index.html in a browser."
+    source = "source/       the React sources it was built from\n" if built else ""
+    (folder / "README.txt").write_text(_READ_ME.format(title=run.request.brief[:70], how=how, source=source))
+
+
+def write_files(folder: Path, files: Files) -> None:
+    """Paths were checked by `sandbox.workspace` before they were stored."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, content in files.items():
+        place = folder / PurePosixPath(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+
+
+def report(store: Store, run: Run, step: Step) -> dict[str, Any]:
+    return {
+        "brief": run.request.brief,
+        "instruction": run.request.instruction,
+        "run": run.id,
+        "model": run.request.model,
+        "profile": run.request.profile,
+        "engine": run.engine,
+        "seed": run.request.seed,
+        "best_step": step.n,
+        "steps": [summary(other) for other in store.steps(run.id)],
+    }
+
+
+def summary(step: Step) -> dict[str, Any]:
+    """One row of the step table; the keys are part of the command line's JSON."""
+    return {
+        "n": step.n,
+        "kind": step.kind,
+        "aim": step.aim,
+        "parent": step.parent,
+        "verdict": step.verdict,
+        "appearance": step.scores.appearance.score,
+        "functionality": step.scores.functionality.score,
+        "reason": step.scores.appearance.reason,
+        "error": step.observation.error or None,
+        "notes": list(step.observation.notes),
+        "seconds": step.seconds,
+        "model_seconds": step.usage.model_seconds,
+        "prompt_tokens": step.usage.prompt_tokens,
+        "evaluated_tokens": step.usage.evaluated_tokens,
+        "completion_tokens": step.usage.completion_tokens,
+    }
+
+
+def _commit_steps(store: Store, run: Run, step: Step, folder: Path) -> None:
+    _git(folder, "init", "--quiet", "--initial-branch=main")
+    for ancestor in lineage(store.steps(run.id), step.n):
+        for old in [path for path in folder.iterdir() if path.name != ".git"]:
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+        write_files(folder, store.files(ancestor.snapshot))
+        _git(folder, "add", "--all", "--force")
+        _git(folder, "commit", "--quiet", "--allow-empty", "--message", _message(ancestor))
+
+
+def _message(step: Step) -> str:
+    score = step.scores.appearance.score
+    looks = "not graded" if score is None else f"appearance {score:.1f} by {step.scores.appearance.judge}"
+    return f"step {step.n}: {step.aim or step.kind}\n\n{looks}"
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    """git without the user's configuration, hooks or signing: the export must not depend on them."""
+    who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in _WHO.items()}
+    environment = {**who, "PATH": os.environ.get("PATH", os.defpath), "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(folder)}
+    try:
+        subprocess.run(("git", *arguments), cwd=folder, env=environment, check=True, capture_output=True)
+    except FileNotFoundError as error:
+        raise PartMissing("git is not installed; install the package `git`, or export as a folder or zip.") from error
+
+
+_WHO: Mapping[str, str] = {"NAME": "WebGen Appliance", "EMAIL": "appliance@localhost"}
+
+
+def _require_free(target: Path) -> None:
+    try:
+        taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
+    except OSError as error:
+        raise ExportRefused(f"{target} cannot be read ({error.strerror}); choose another place.") from error
+    if taken:
+        raise ExportRefused(f"{target} already exists and is not empty; choose another place or remove it.")
+
+
+def _scratch(store: Store) -> Path:
+    folder = store.folder / "tmp"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _place(made: Path, target: Path, form: Form) -> None:
+    """Copy beside the target first: a rename is only atomic within one file system."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as beside:
+            copy = Path(beside) / "export"
+            if form == "zip":
+                _zip(made, copy)
+            else:
+                shutil.copytree(made, copy)
+            copy.replace(target)
+    except OSError as error:
+        raise ExportRefused(f"{target} cannot be written ({error.strerror}); choose another place with --out.") from error
+
+
+def _zip(folder: Path, target: Path) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, str(path.relative_to(folder)))

@@ -1,0 +1,83 @@
+"""One repair at the smallest scope: a whole script where a script throws, otherwise rules to add to the page.
+
+A small model asked for the whole page again returns it unchanged; asked for one piece, it sometimes mends it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from appliance import prompts
+from appliance.artifact import parse_artifact, parse_patch
+from appliance.feedback import describe
+from appliance.steps import Artifact, Build, FileAppend, Files, FileWrite, Finding
+from models.chat import ChatMessage
+
+PAGE = "index.html"
+_SCRIPT = re.compile(r"(<script\b(?![^>]*\bsrc=)[^>]*>)(.*?)(</script\s*>)", re.DOTALL | re.IGNORECASE)
+_PLACE = re.compile(r"^/?([^\s:]*):(\d+)")
+_SCRIPT_KINDS = ("exception", "console-error")
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """What was asked, and where the answer goes."""
+
+    messages: tuple[ChatMessage, ...]
+    scope: Literal["append", "script"]
+    path: str
+    before: str = ""
+    """Text of the file in front of the script that is to be replaced."""
+    after: str = ""
+
+
+def mend_messages(files: Files, finding: Finding, *, whole_script: bool) -> Patch:
+    """`whole_script` asks for the throwing script in full; otherwise, and for all else, an addition is asked for."""
+    page = files.get(PAGE, b"").decode("utf-8", "replace")
+    if finding.kind in _SCRIPT_KINDS and whole_script and (patch := _script_patch(files, page, finding)):
+        return patch
+    return Patch(prompts.repair(page, describe(finding)), "append", PAGE)
+
+
+def _script_patch(files: Files, page: str, finding: Finding) -> Patch | None:
+    place = _PLACE.match(finding.place)
+    if place is None:
+        return None
+    path, line = place.group(1) or PAGE, int(place.group(2))
+    if path.endswith(".js") and path in files:
+        script = files[path].decode("utf-8", "replace")
+        problem = _with_line(finding, script, line)
+        return Patch(prompts.repair_script(_markup(page), script, problem), "script", path)
+    for script in _SCRIPT.finditer(page):
+        first = page.count("\n", 0, script.start(2)) + 1
+        if first <= line <= page.count("\n", 0, script.end(2)) + 1:
+            problem = _with_line(finding, script.group(2), line - first + 1)
+            messages = prompts.repair_script(_markup(page), script.group(2).strip("\n"), problem)
+            return Patch(messages, "script", PAGE, page[: script.start(2)], page[script.end(2) :])
+    return None
+
+
+def _with_line(finding: Finding, script: str, line: int) -> str:
+    lines = script.splitlines()
+    quoted = lines[line - 1].strip() if 0 < line <= len(lines) else ""
+    return f"{finding.kind}: {finding.evidence}" + (f"\nIt happens in this line: {quoted}" if quoted else "")
+
+
+def _markup(page: str) -> str:
+    """The page without its styles and scripts: enough to know the ids."""
+    body = re.sub(r"<(style|script)\b.*?</\1\s*>", "", page, flags=re.DOTALL | re.IGNORECASE)
+    return re.sub(r"\n\s*\n+", "\n", body).strip()
+
+
+def read_patch(patch: Patch, reply: str, *, cut: bool) -> Artifact:
+    """The repair as an Artifact. A cut-off script is refused: half a script is worse than the old one."""
+    if patch.scope == "append" or cut:
+        return parse_patch(reply, patch.path, cut=cut)
+    changes = parse_patch(reply, patch.path).changes
+    blocks = [change.content for change in changes if isinstance(change, FileAppend) and change.language == "js"]
+    if not blocks:
+        return parse_artifact(reply)
+    script = max(blocks, key=len)
+    return Artifact(Build(), (FileWrite(patch.path, f"{patch.before}\n{script}\n{patch.after}".lstrip("\n")),))

@@ -1,0 +1,48 @@
+"""The store's schema, as numbered steps. Add new ones at the end; never edit one that was released.
+
+All large things lie in `blobs`, once by content, inside the database: a step and everything it refers to become durable
+with one transaction and one fsync, and an online backup of the one file is a backup of everything.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+MIGRATIONS = Migrations("appliance")
+
+
+@MIGRATIONS()
+def m001_runs_steps_blobs(db: Database) -> None:
+    statements = """
+    CREATE TABLE blobs (sha256 TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE snapshots (id TEXT PRIMARY KEY, files TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY, created_at TEXT NOT NULL, status TEXT NOT NULL, stop_reason TEXT NOT NULL DEFAULT '',
+        request TEXT NOT NULL, tip INTEGER, best INTEGER, cancel INTEGER NOT NULL DEFAULT 0,
+        origin_run TEXT, origin_step INTEGER, base TEXT NOT NULL DEFAULT '',
+        engine TEXT NOT NULL DEFAULT '', export TEXT NOT NULL DEFAULT ''
+    );
+    CREATE INDEX runs_status ON runs (status, created_at);
+    CREATE TABLE completions (
+        run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, n INTEGER NOT NULL,
+        messages TEXT NOT NULL, reply TEXT NOT NULL, finish TEXT NOT NULL, record TEXT NOT NULL,
+        PRIMARY KEY (run_id, n)
+    ) WITHOUT ROWID;
+    CREATE TABLE steps (
+        run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, n INTEGER NOT NULL, parent INTEGER,
+        at TEXT NOT NULL, kind TEXT NOT NULL, verdict TEXT NOT NULL, has_error INTEGER NOT NULL,
+        appearance REAL, functionality REAL, snapshot TEXT NOT NULL REFERENCES snapshots (id), step TEXT NOT NULL,
+        PRIMARY KEY (run_id, n)
+    ) WITHOUT ROWID;
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT REFERENCES runs (id) ON DELETE CASCADE,
+        at TEXT NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL
+    );
+    CREATE INDEX events_run ON events (run_id, id);
+    CREATE TABLE leases (name TEXT PRIMARY KEY, pid INTEGER NOT NULL, started TEXT NOT NULL, at TEXT NOT NULL)
+        WITHOUT ROWID;
+    """
+    for statement in statements.split(";"):
+        if statement.strip():
+            db.execute(statement)

@@ -1,0 +1,43 @@
+"""Named, tested choices for a kind of model, from `profiles.toml` beside this file and from the user's config file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal
+
+import msgspec
+
+from appliance.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    name: str
+    writing: Literal["page", "files", "bolt"]
+    """One HTML page in a fence, `<file>` tags with edits, or the paper's bolt tags."""
+    strategy: Literal["drafts", "stepwise"]
+    drafts: int
+    steps: int
+    context_tokens: int
+    max_tokens: int
+    temperature: float
+    top_p: float
+    repeat_penalty: float
+
+
+def load_profiles(more: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Profile]:
+    """The shipped profiles, with the config file's own on top. Raises ConfigError."""
+    shipped = tomllib.loads(files("appliance").joinpath("profiles.toml").read_text("utf-8"))
+    return {name: _profile(name, fields) for name, fields in {**shipped, **(more or {})}.items()}
+
+
+def _profile(name: str, fields: Mapping[str, Any]) -> Profile:
+    if unknown := set(fields) - set(Profile.__dataclass_fields__):
+        raise ConfigError(f"Profile {name!r} has unknown settings: {', '.join(sorted(unknown))}.")
+    try:
+        return msgspec.convert({"name": name, **fields}, Profile)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"Profile {name!r} is not usable: {error}.") from error

@@ -1,0 +1,67 @@
+"""Prompt texts are Markdown files in `prompts/`; this fills them in.
+
+Nothing that changes from step to step stands before the history, so that the engine's cache of the prompt stays good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from string import Template
+
+from sandbox.packages import allowed_packages
+
+from appliance.assets import PROMPT as KIT
+from appliance.profiles import Profile
+from appliance.steps import RunRequest
+from models.chat import ChatMessage
+
+
+@cache
+def _template(name: str) -> Template:
+    return Template(files("appliance").joinpath("prompts", f"{name}.md").read_text("utf-8").strip())
+
+
+def fill(name: str, **values: str) -> str:
+    return _template(name).substitute(values)
+
+
+def opening(request: RunRequest, profile: Profile, page: str = "") -> tuple[ChatMessage, ...]:
+    """System and first user message. `page` is the site's page when a follow-up wish is to change it."""
+    match profile.writing:
+        case "page":
+            system = fill("page.system", kit=KIT)
+            user = fill("page.change", page=page, instruction=request.instruction) if page else request.brief
+        case "files":
+            system = fill("files.system", kit=KIT, stack=_stack(request))
+            user = request.brief
+        case "bolt":
+            system, user = fill("bolt.system"), request.brief
+    if request.instruction and not page:
+        user = f"{user}\n\n{request.instruction}"
+    return ChatMessage("system", system), ChatMessage("user", user)
+
+
+def _stack(request: RunRequest) -> str:
+    if request.stack == "vite-react":
+        return fill("stack.vite-react", packages=", ".join(allowed_packages()))
+    return fill("stack.static")
+
+
+def repair(page: str, problem: str) -> tuple[ChatMessage, ...]:
+    """Ask for CSS and JavaScript to add."""
+    return _repair(fill("page.repair.append", page=page, problem=problem))
+
+
+def repair_script(markup: str, script: str, problem: str) -> tuple[ChatMessage, ...]:
+    """Ask for one script in full."""
+    return _repair(fill("page.repair.script", page=markup, script=script, problem=problem))
+
+
+def _repair(user: str) -> tuple[ChatMessage, ...]:
+    return ChatMessage("system", fill("page.repair.system")), ChatMessage("user", user)
+
+
+def as_pairs(messages: Sequence[ChatMessage]) -> tuple[tuple[str, str], ...]:
+    return tuple((message.role, message.content) for message in messages)

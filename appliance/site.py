@@ -1,0 +1,139 @@
+"""The running site of one run: container, preview and browser, opened when first needed and kept for all its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol, Self
+
+from sandbox.packages import PackagesRefused, complete_project
+
+from appliance.audit import PageDriver, audit
+from appliance.steps import Audit, Files, Finding, Observation
+from sandbox.container import CommandResult, Container
+from sandbox.errors import BrowserCrashed, ContainerGone
+
+BUILD_TIMEOUT_S = 120.0
+READY_TIMEOUT_S = 20.0
+
+
+class Rooms(Protocol):
+    """Where sites run: real rooms come from `assembly`, local ones from the tests."""
+
+    def container(self, stack: str) -> Container: ...
+
+    def preview(self, container: Container) -> PreviewPort: ...
+
+    def browser(self, url: str) -> AbstractContextManager[PageDriver]: ...
+
+
+class PreviewPort(Protocol):
+    @property
+    def url(self) -> str: ...
+
+    def wait_ready(self, timeout_s: float) -> object: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at the site gave: the observation (without stored pictures) and the PNGs by name."""
+
+    observation: Observation
+    pictures: dict[str, bytes]
+    files: Files
+    """The files as they ran, supplied ones included."""
+    built: Files = field(default_factory=dict)
+    """What the build made of them; empty where there is no build."""
+
+
+class Site:
+    def __init__(self, rooms: Rooms, stack: str, stage: Callable[[str], None] = lambda _: None) -> None:
+        self._rooms, self._stack, self._stage = rooms, stack, stage
+        self._open = ExitStack()
+        self._container: Container | None = None
+        self._page: PageDriver | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._container = self._page = None
+        self._open.close()
+
+    @property
+    def missing_walls(self) -> tuple[str, ...]:
+        return tuple(wall.name for wall in self._container.missing_walls) if self._container else ()
+
+    def look(self, files: Files, brief: str) -> Look:
+        """Run the files and look at them. A browser or container that dies is replaced once."""
+        try:
+            return self._look(files, brief)
+        except (BrowserCrashed, ContainerGone):
+            self.close()
+            self._open = ExitStack()
+        try:
+            return self._look(files, brief)
+        except BrowserCrashed as error:
+            self.close()
+            self._open = ExitStack()
+            return Look(Observation("page", error=f"the page crashed the browser: {error}"), {}, files)
+
+    def _look(self, files: Files, brief: str) -> Look:
+        notes: tuple[str, ...] = ()
+        if self._stack == "vite-react":
+            try:
+                project = complete_project(files)
+            except PackagesRefused as refused:
+                return Look(Observation("packages", error=str(refused)), {}, files)
+            files, notes = project.files, project.notes
+        if "index.html" not in files:
+            return Look(Observation("write", error="there is no index.html", notes=notes), {}, files)
+        container, page = self._started()
+        self._stage("running")
+        container.replace(files)
+        dist: Files = {}
+        if self._stack == "vite-react":
+            built = container.exec(("vite", "build"), timeout_s=BUILD_TIMEOUT_S)
+            if built.exit_code != 0:
+                return Look(_build_failed(built, notes), {}, files)
+            container.publish("dist")
+            made = container.read()
+            dist = {path.removeprefix("dist/"): content for path, content in made.items() if path.startswith("dist/")}
+        self._stage("looking")
+        found, pictures = audit(page, brief)
+        return Look(Observation("done", audit=found, error=_page_error(found), notes=notes), pictures, files, dist)
+
+    def _started(self) -> tuple[Container, PageDriver]:
+        if self._container is None or self._page is None:
+            self._stage("starting")
+            self._container = self._open.enter_context(self._rooms.container(self._stack))
+            preview = self._open.enter_context(self._rooms.preview(self._container))
+            preview.wait_ready(READY_TIMEOUT_S)
+            self._page = self._open.enter_context(self._rooms.browser(preview.url))
+        return self._container, self._page
+
+
+def _build_failed(built: CommandResult, notes: tuple[str, ...]) -> Observation:
+    if built.timed_out:
+        error = f"the build took longer than {BUILD_TIMEOUT_S:.0f} s"
+    elif built.out_of_memory:
+        error = "the build ran out of memory"
+    else:
+        error = f"the build ended with exit code {built.exit_code}"
+    return Observation("build", error=error, log=f"{built.stdout}\n{built.stderr}".strip(), notes=notes)
+
+
+def _page_error(found: Audit) -> str:
+    worst: Finding | None = next((finding for finding in found.findings if finding.severity == "error"), None)
+    return f"{worst.kind}: {worst.evidence}" if worst else ""

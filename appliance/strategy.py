@@ -1,0 +1,91 @@
+"""The next move of a run, from its steps alone. Pure, so that a resumed run goes on exactly where it stood."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from appliance.decide import Rules, best_step, decide, lineage, shows_page
+from appliance.feedback import by_urgency, finding_key
+from appliance.profiles import Profile
+from appliance.steps import Backtrack, Continue, Finding, Step, Stop
+
+TRIES_PER_FINDING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Write these steps as independent drafts of one start."""
+
+    ns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """Repair one finding of the tip at the smallest scope."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Go on with the conversation."""
+
+
+Move = Draft | Mend | Turn | Backtrack | Stop
+
+
+def next_move(steps: Sequence[Step], tip: int | None, profile: Profile, drafts: int, rules: Rules) -> Move:
+    match decide(steps, tip, rules):
+        case Continue() if profile.strategy == "stepwise":
+            return Turn()
+        case Continue():
+            return _drafts_then_repairs(steps, tip, drafts, rules)
+        case decision:
+            return decision
+
+
+def _drafts_then_repairs(steps: Sequence[Step], tip: int | None, drafts: int, rules: Rules) -> Move:
+    drafted = [step for step in steps if step.kind == "draft"]
+    missing = _missing_drafts(steps, drafted, drafts, rules)
+    if missing:
+        return Draft(missing)
+    if tip is None:
+        best = best_step(steps, rules)
+        assert best is not None  # else drafts were missing
+        return Backtrack(best.n)
+    if _rejected_on(steps, tip) >= rules.errors_in_a_row:
+        return _another_start(steps, tip)
+    finding = next_finding(steps, tip)
+    return Mend(finding) if finding else Stop("nothing left to mend")
+
+
+def _missing_drafts(steps: Sequence[Step], drafted: Sequence[Step], drafts: int, rules: Rules) -> tuple[int, ...]:
+    """The first batch until it is complete; another one as long as no draft shows a page."""
+    wanted = drafts
+    while wanted <= len(drafted) and not any(shows_page(step) for step in drafted[:wanted]):
+        wanted += drafts
+    room = rules.steps - len(steps)
+    return tuple(len(steps) + 1 + i for i in range(min(max(wanted - len(drafted), 0), room)))
+
+
+def _rejected_on(steps: Sequence[Step], tip: int) -> int:
+    return sum(step.parent == tip and step.verdict == "rejected" for step in steps)
+
+
+def _another_start(steps: Sequence[Step], tip: int) -> Move:
+    """A bad stretch: go to the best draft that was not yet worked on."""
+    used = {step.n for step in lineage(steps, tip)} | {step.parent for step in steps}
+    fresh = [step for step in steps if step.kind == "draft" and step.n not in used and shows_page(step)]
+    if not fresh:
+        return Stop("no repair helped")
+    return Backtrack(max(fresh, key=lambda step: (not step.has_error, step.scores.appearance.score or 0.0)).n)
+
+
+def next_finding(steps: Sequence[Step], tip: int) -> Finding | None:
+    """The most urgent finding of the tip that was not tried often enough in vain."""
+    tried = Counter(step.finding_key for step in steps if step.verdict == "rejected")
+    audit = next(step for step in steps if step.n == tip).observation.audit
+    findings = by_urgency(audit.findings) if audit else []
+    return next((finding for finding in findings if tried[finding_key(finding)] < TRIES_PER_FINDING), None)
