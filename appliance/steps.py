@@ -119,6 +119,8 @@ class Audit:
     """False when no author style sheet has any effect."""
     interactive: int = 0
     """Number of visible controls: links, buttons, fields."""
+    blocks: int = 0
+    """Number of visible headings, paragraphs, list items, table rows, fields and pictures."""
 
     @property
     def has_error(self) -> bool:

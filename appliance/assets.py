@@ -1,0 +1,340 @@
+"""Make a site whole without a network: bring in the parts of the kit it names, and mend what would stay broken.
+
+`complete` is pure and idempotent. It leaves alone what it cannot replace honestly (script and style libraries,
+frames, films): those are returned as external references, and the browser's fence blocks them.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from appliance.asset_sheets import SHEET_MARK, find_icon, icon_svg, site_font_sheet, site_icon_sheet, wanted_families
+from appliance.colours import asked_colours, parse_colour
+from appliance.pictures import known_subject, picture
+from appliance.references import MARKUP, Reference, find_references, is_external, is_placeholder, names_picture
+from appliance.steps import Files
+from sandbox.kit import icon_words, kit_files
+
+Stack = Literal["static", "vite-react"]
+
+PROMPT = """\
+There is no internet: no CDN, no Google Fonts, no picture services. These local files always work:
+- kit/fonts.css: font families Inter, Outfit, Lora, "Playfair Display", "JetBrains Mono"
+- kit/icons/NAME.svg: line icons by lucide name (search, shopping-cart); kit/icons/NAME-white.svg is white
+- kit/pictures/ANY-WORDS.svg: a picture of those words, e.g. kit/pictures/fresh-salad-bowl.svg"""
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalReference:
+    """An address outside the site, where it stood, and what stands there now; empty if it was left in place."""
+
+    url: str
+    path: str
+    line: int
+    kind: str
+    replaced_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    files: dict[str, bytes]
+    added: tuple[str, ...]
+    """Paths of the files that were not there before."""
+    notes: tuple[str, ...]
+    """Each rescue in words, for the coder and the user."""
+    external: tuple[ExternalReference, ...]
+
+
+def complete(files: Files, brief: str, stack: Stack = "static") -> Completed:
+    """The files with every kit reference materialised and every broken or external picture and font replaced."""
+    site = _Site(dict(files), brief, stack)
+    for path in sorted(files):
+        if (text := _text(files[path])) is not None:
+            site.complete_file(path, text)
+    site.link_fonts()
+    site.make_sheets()
+    added = tuple(sorted(path for path in site.files if path not in files))
+    return Completed(site.files, added, tuple(dict.fromkeys(site.notes)), tuple(site.external))
+
+
+@dataclass(slots=True)
+class _Site:
+    """The files while they are being completed."""
+
+    files: dict[str, bytes]
+    brief: str
+    stack: Stack
+    notes: list[str] = field(default_factory=list)
+    external: list[ExternalReference] = field(default_factory=list)
+
+    @property
+    def root(self) -> str:
+        """Folder whose content is served at `/`."""
+        return "public/" if self.stack == "vite-react" else ""
+
+    def complete_file(self, path: str, text: str) -> None:
+        text = _with_icon_classes(text)
+        pieces, place = [], 0
+        for reference in find_references(path, text):
+            if reference.start < place:
+                continue
+            start, end, new = self._replacement(reference, text)
+            if new is not None and start >= place:
+                pieces += [text[place:start], new]
+                place = end
+        whole = "".join([*pieces, text[place:]])
+        if whole.encode() != self.files[path]:
+            self.files[path] = whole.encode()
+
+    def _replacement(self, reference: Reference, text: str) -> tuple[int, int, str | None]:
+        """Which stretch of the text becomes what; None for the text if nothing changes."""
+        start, end, url = reference.start, reference.end, reference.url.strip()
+        if not url or url.startswith(("#", "data:", "blob:", "about:", "javascript:", "mailto:", "tel:", "{", "<%")):
+            return start, end, None
+        if is_external(url):
+            return self._answer_external(reference, url, text)
+        if "${" in url or "{{" in url:
+            return start, end, None
+        if (name := _kit_name(url)) is not None and (made := self._bring_in(name, reference)) is not None:
+            address = self._address(made, reference)
+            return start, end, address if address != url else None
+        if reference.kind in ("picture", "favicon") and names_picture(url) and not self._exists(url, reference):
+            made = self._picture_for(reference, _stem(url))
+            self.notes.append(f"{reference.path}: {url} does not exist; {made} takes its place.")
+            return start, end, self._address(made, reference)
+        return start, end, None
+
+    # what stands outside the site
+
+    def _answer_external(self, reference: Reference, url: str, text: str) -> tuple[int, int, str | None]:
+        made = self._stand_in(reference, url)
+        line = text.count("\n", 0, reference.start) + 1
+        kind = reference.kind
+        if kind == "hint":
+            self.external.append(ExternalReference(url, reference.path, line, kind, "nothing"))
+            return *reference.whole, ""
+        self.external.append(ExternalReference(url, reference.path, line, kind, made))
+        if not made:
+            self.notes.append(f"{reference.path}:{line}: {url} cannot be loaded without a network; write it without.")
+            return reference.start, reference.end, None
+        self.notes.append(f"{reference.path}:{line}: {url} cannot be loaded without a network; {made} takes its place.")
+        return reference.start, reference.end, self._address(made, reference)
+
+    def _stand_in(self, reference: Reference, url: str) -> str:
+        lowered = url.lower()
+        if re.search(
+            r"font-?awesome|bootstrap-icons|material-?(?:design-?)?(?:icons|symbols)|icon\?family|boxicons", lowered
+        ):
+            return "kit/icons.css" if reference.kind == "style" else ""
+        if re.search(r"//fonts\.|//use\.typekit|/fonts?/|fontsource|fontshare", lowered) and reference.kind == "style":
+            return "kit/fonts.css"
+        if reference.kind in ("picture", "favicon") and (
+            names_picture(url) or is_placeholder(url) or reference.base == "file"
+        ):
+            return self._picture_for(reference, _remote_words(url), _remote_size(url))
+        return ""
+
+    # what the kit has
+
+    def _bring_in(self, name: str, reference: Reference) -> str | None:
+        """Materialise one file of the kit and say its name under `kit/`; None if the kit has nothing of the kind."""
+        folder, _, leaf = name.rpartition("/")
+        if name in ("fonts.css", "icons.css"):
+            return f"kit/{name}"
+        if f"{self.root}kit/{name}" in self.files:
+            return f"kit/{name}"
+        if folder == "icons":
+            return self._bring_icon(posixpath.splitext(leaf)[0], reference)
+        if folder == "pictures" or (not folder and names_picture(leaf)):
+            return self._bring_picture(posixpath.splitext(leaf)[0])
+        if name in kit_files():
+            self.files[f"{self.root}kit/{name}"] = kit_files()[name]
+            return f"kit/{name}"
+        return None
+
+    def _bring_icon(self, stem: str, reference: Reference) -> str:
+        name, _, colour = stem.rpartition("-")
+        if stem in icon_words() or parse_colour(colour) is None:
+            name, colour = stem, ""
+        if find_icon(name) != name:
+            self.notes.append(f"{reference.path}: the kit has no icon {name}; {find_icon(name)} takes its place.")
+        path = f"kit/icons/{slug(stem)}.svg"
+        self.files.setdefault(self.root + path, icon_svg(name, colour))
+        return path
+
+    def _bring_picture(self, words: str) -> str:
+        size = re.search(r"-(\d{2,4})x(\d{2,4})$", words)
+        width, height = (int(size[1]), int(size[2])) if size else (360, 240)
+        path = f"kit/pictures/{slug(words)}.svg"
+        topic = slug(words[: size.start()] if size else words).replace("-", " ")
+        colours = tuple(colour.accepted[0] for colour in asked_colours(self.brief))
+        self.files.setdefault(self.root + path, picture(topic, width, height, colours=colours))
+        return path
+
+    def _picture_for(self, reference: Reference, words: str, size: str = "") -> str:
+        """A generated picture for a place that had another: named by its alt text or file name, else by the brief."""
+        if reference.kind == "favicon":
+            return self._bring_icon(f"{_brief_icon(self.brief)}-slategray", reference)
+        said = slug(f"{reference.words} {words}") if _says_little(reference.words) else slug(reference.words)
+        said = said or "picture"
+        if not known_subject(said) and (subject := known_subject(self.brief)):
+            said = f"{said}-{subject}"
+        return self._bring_picture(f"{said[:60].strip('-')}{size}")
+
+    # addresses
+
+    def _address(self, made: str, reference: Reference) -> str:
+        """How `reference` names the file at the kit path `made`."""
+        if self.stack == "vite-react":
+            if reference.base == "file" and reference.path.endswith((".js", ".jsx", ".mjs", ".ts", ".tsx")):
+                return posixpath.relpath(self.root + made, posixpath.dirname(reference.path) or ".")
+            return f"/{made}"
+        if reference.base == "file":
+            return posixpath.relpath(made, posixpath.dirname(reference.path) or ".")
+        return self._depth_of_pages(reference.path) + made
+
+    def _depth_of_pages(self, script: str) -> str:
+        """`../` as often as the pages lie deep; `/` if they lie at different depths and none fits all."""
+        pages = [script] if script.endswith(MARKUP) else [path for path in self.files if path.endswith(MARKUP)]
+        depths = {page.count("/") for page in pages} or {0}
+        return "../" * depths.pop() if len(depths) == 1 else "/"
+
+    def _exists(self, url: str, reference: Reference) -> bool:
+        path = unquote(re.split(r"[?#]", url)[0])
+        folder = posixpath.dirname(reference.path) if reference.base == "file" else ""
+        here = posixpath.normpath(posixpath.join(folder, path)) if not path.startswith("/") else path.lstrip("/")
+        candidates = {here, f"{self.root}{here}"}
+        if reference.base == "page":
+            candidates |= {
+                posixpath.normpath(posixpath.join(posixpath.dirname(page), path.lstrip("/")))
+                for page in self.files
+                if page.endswith(MARKUP)
+            }
+        return any(candidate in self.files for candidate in candidates)
+
+    # sheets
+
+    def link_fonts(self) -> None:
+        """Pages that name a web font but never load one get the kit's sheet."""
+        texts = self._texts()
+        named = [name for name in wanted_families(texts.values()) if any(name in text for text in texts.values())]
+        if not named or any("kit/fonts.css" in text for text in texts.values()):
+            return
+        for path in [path for path in texts if path.endswith(MARKUP)]:
+            head = re.search(r"</head\s*>|<body\b", texts[path], re.IGNORECASE)
+            if head is None:
+                continue
+            depth = "/" if self.stack == "vite-react" else "../" * path.count("/")
+            link = f'<link rel="stylesheet" href="{depth}kit/fonts.css">\n'
+            self.files[path] = (texts[path][: head.start()] + link + texts[path][head.start() :]).encode()
+            self.notes.append(f"{path}: names the font {named[0]} without loading it; kit/fonts.css is linked.")
+
+    def make_sheets(self) -> None:
+        texts = self._texts()
+        if any("kit/fonts.css" in text for text in texts.values()):
+            self._make_sheet("kit/fonts.css", site_font_sheet(texts.values()))
+            for family in set(wanted_families(texts.values()).values()):
+                for face in family.faces:
+                    self._add_shipped(f"fonts/{face.file}")
+                self._add_shipped(f"fonts/{family.slug}.LICENSE.txt")
+        if any("kit/icons.css" in text for text in texts.values()):
+            self._make_sheet("kit/icons.css", site_icon_sheet(texts.values()))
+        if any(path.startswith(f"{self.root}kit/icons") for path in self.files):
+            self._add_shipped("icons/LICENSE.txt")
+
+    def _make_sheet(self, path: str, sheet: str) -> None:
+        written = self.files.get(self.root + path)
+        if written is None or written.startswith(SHEET_MARK.encode()):
+            self.files[self.root + path] = sheet.encode()
+
+    def _add_shipped(self, name: str) -> None:
+        self.files.setdefault(f"{self.root}kit/{name}", kit_files()[name])
+
+    def _texts(self) -> dict[str, str]:
+        endings = (".html", ".htm", ".css", ".scss", ".js", ".jsx", ".mjs", ".ts", ".tsx")
+        return {
+            path: text
+            for path in sorted(self.files)
+            if path.endswith(endings) and (text := _text(self.files[path])) is not None
+        }
+
+
+def slug(words: str) -> str:
+    """Lower-case words joined by hyphens; letters outside ASCII are dropped."""
+    return re.sub(r"[^a-z0-9]+", "-", unquote(words).lower().replace("'", "")).strip("-")
+
+
+def _text(content: bytes) -> str | None:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _kit_name(url: str) -> str | None:
+    """`icons/search.svg` for any spelling of an address under `kit/`."""
+    found = re.search(r"^(?:\.{0,2}/)*(?:public/)?kit/([^?#]+)", url)
+    return unquote(found[1]) if found else None
+
+
+def _stem(url: str) -> str:
+    return posixpath.splitext(posixpath.basename(re.split(r"[?#]", url)[0]))[0]
+
+
+_GENERIC = re.compile(
+    r"image|img|picture|photo|pic|placeholder|item|product|logo|icon|thumb(?:nail)?|banner|hero|avatar"
+)
+
+
+def _says_little(words: str) -> bool:
+    return not [word for word in slug(words).split("-") if len(word) > 2 and not _GENERIC.fullmatch(word)]
+
+
+def _remote_words(url: str) -> str:
+    """What a picture service was asked for: its text or search words, else a speaking file name."""
+    parts = urlsplit(url.split("${")[0])
+    query = parse_qs(parts.query)
+    for key in ("text", "name", "query", "q", "keywords", "seed"):
+        if key in query:
+            return " ".join(query[key])
+    if re.search(r"pravatar|randomuser|ui-avatars|robohash|dicebear|gravatar", parts.netloc):
+        return "portrait " + " ".join(re.findall(r"\d+", parts.path + parts.query))
+    asked = [word for word in re.split(r"[,&/+]", unquote(parts.query)) if re.fullmatch(r"[a-zA-Z -]{3,30}", word)]
+    if asked and "unsplash" in parts.netloc:
+        return " ".join(asked)
+    words = re.findall(r"[a-z]{3,}", _stem(parts.path).lower())
+    speaking = [word for word in words if word not in ("photo", "random", "seed", "img", "image", "jpg", "api")]
+    return " ".join(speaking) if speaking and not re.search(r"photo-\d{6,}", url) else ""
+
+
+def _remote_size(url: str) -> str:
+    """`-300x200` for the size that a picture service was asked for; empty if the address names none."""
+    if found := re.search(r"(?<!\d)(\d{2,4})\s*[x/]\s*(\d{2,4})(?!\d)", url):
+        return f"-{found[1]}x{found[2]}"
+    query = parse_qs(urlsplit(url).query)
+    width = query.get("w", query.get("width", [""]))[0]
+    if width.isdigit() and 16 <= int(width) <= 4000:
+        return f"-{width}x{int(width) * 2 // 3}"
+    if (single := re.search(r"/(\d{2,4})(?:[?/.]|$)", url)) and is_placeholder(url):
+        return f"-{single[1]}x{single[1]}"
+    return ""
+
+
+def _brief_icon(brief: str) -> str:
+    """The first word of the brief that the kit has an icon for; a globe if there is none."""
+    words = re.findall(r"[a-z]{4,}", brief.lower())
+    return next((word for word in words if word in icon_words()), "globe")
+
+
+_LIGATURE = re.compile(
+    r"(<(i|span)\b[^<>]*\bclass(?:Name)?=[\"'])([^\"']*\bmaterial-(?:icons|symbols)[\w-]*[^\"']*)([\"'][^<>]*>)\s*([a-z][a-z0-9_]+)\s*(</\2>)"
+)
+
+
+def _with_icon_classes(text: str) -> str:
+    """Icon fonts that turn words into glyphs cannot be answered by a sheet: the word becomes a class."""
+    return _LIGATURE.sub(lambda m: f"{m[1]}kit-icon-{m[5].replace('_', '-')} {m[3]}{m[4]}{m[6]}", text)
