@@ -17,7 +17,8 @@ from appliance.assets import complete
 from appliance.changes import apply_changes
 from appliance.context import ContextFull, Turn, conversation
 from appliance.decide import Rules, is_error, lineage
-from appliance.feedback import describe, feedback, finding_key
+from appliance.feedback import feedback
+from appliance.findings import describe, finding_key
 from appliance.grading import Judges
 from appliance.mend import Patch, mend_messages, read_patch
 from appliance.profiles import Profile
@@ -112,7 +113,7 @@ class _Loop:
     def drafts(self, ns: tuple[int, ...]) -> None:
         """Several drafts of one start, decoded together; what an earlier, killed attempt has finished is not repeated."""
         base = self.parts.store.files(self.run.base)
-        messages = prompts.opening(self.request, self.parts.profile, _page(base))
+        messages = prompts.opening(self.request, self.parts.profile, base)
         todo = [n for n in ns if self.parts.store.completion(self.run.id, n) is None]
         if todo:
             self.parts.tell("stage", {"stage": "thinking", "n": ns[0], "drafts": len(todo)})
@@ -138,7 +139,7 @@ class _Loop:
         n, began = len(steps) + 1, time.monotonic()
         base = self._files(steps, tip)
         turns = [self._past(step) for step in lineage(steps, tip)]
-        opening = prompts.opening(self.request, self.parts.profile)
+        opening = prompts.opening(self.request, self.parts.profile, self.parts.store.files(self.run.base))
         budget = self.parts.model.context_tokens - self.parts.profile.max_tokens
         talk = conversation(opening, turns, self.parts.model.count_tokens, budget)
         if talk.compacted_turns:
@@ -380,10 +381,6 @@ def _usage(record: CompletionRecord) -> Usage:
     return Usage(**record.record["usage"])
 
 
-def _page(files: Files) -> str:
-    return files.get("index.html", b"").decode("utf-8", "replace")
-
-
 def _kind(artifact: Artifact) -> StepKind:
     match artifact.action:
         case Finish():
@@ -396,4 +393,3 @@ def _kind(artifact: Artifact) -> StepKind:
 
 def _signal(artifact: Artifact) -> Any:
     return {Finish: "finish", RequestGuiTest: "gui_test"}.get(type(artifact.action), "")
-

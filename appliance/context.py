@@ -66,7 +66,7 @@ def _render(opening: Sequence[ChatMessage], turns: Sequence[Turn], start: int, e
 
 def listing(files: Files) -> str:
     """The site as it stands, text files in full."""
-    parts = ["Earlier steps were left out. The site's files as they stand:"]
+    parts = ["The site's files as they stand:"]
     for path, content in sorted(files.items()):
         try:
             text = content.decode("utf-8")

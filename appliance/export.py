@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Literal
 
 from appliance.decide import Rules, deliverable, lineage
+from appliance.delivery import send
 from appliance.errors import ExportRefused, NothingToExport, PartMissing
 from appliance.steps import Files, Step
 from appliance.store import Run, Store
@@ -39,32 +39,25 @@ class Exported:
     step: Step
 
 
-def export_run(store: Store, run: Run, rules: Rules, target: Path, form: Form) -> Exported:
-    """Put the run's best step at `target`, which must not exist or be an empty folder. Raises ExportRefused."""
-    _require_free(target)
+def export_run(
+    store: Store, run: Run, rules: Rules, target: Path, form: Form, stream: BinaryIO | None = None
+) -> Exported:
+    """Put the run's best step into the folder `target`, which must be new or empty. Raises ExportRefused.
+
+    With a `stream` the finished folder is sent there instead, for an account that may not write to the target itself.
+    """
     step = chosen_step(store, run, rules)
+    if stream is None:
+        _require_free(target)
     with tempfile.TemporaryDirectory(prefix="export-", dir=_scratch(store)) as scratch:
         made = Path(scratch) / "export"
         lay_out(store, run, step, made, form)
-        _place(made, target, form)
+        if stream is None:
+            _place(made, target)
+        else:
+            with stream:
+                send(made, stream)
     return Exported(target, step)
-
-
-def stream_run(store: Store, run: Run, rules: Rules, sink: BinaryIO, form: Form) -> Step:
-    """The same export as a tar stream, for an account that may not write to the target itself."""
-    step = chosen_step(store, run, rules)
-    with tempfile.TemporaryDirectory(prefix="export-", dir=_scratch(store)) as scratch:
-        made = Path(scratch) / "export"
-        lay_out(store, run, step, made, form)
-        if form == "zip":
-            packed = Path(scratch) / "packed"
-            packed.mkdir()
-            _zip(made, packed / "site.zip")
-            made = packed
-        with tarfile.open(fileobj=sink, mode="w|") as tar:
-            for path in sorted(made.rglob("*")):
-                tar.add(path, str(path.relative_to(made)), recursive=False)
-    return step
 
 
 def chosen_step(store: Store, run: Run, rules: Rules) -> Step:
@@ -76,18 +69,27 @@ def chosen_step(store: Store, run: Run, rules: Rules) -> Step:
 
 def lay_out(store: Store, run: Run, step: Step, folder: Path, form: Form) -> None:
     """Write the export's files into a new folder."""
-    files, built = store.files(step.snapshot), store.files(step.built)
     folder.mkdir()
     if form == "git":
         _commit_steps(store, run, step, folder)
-        return
+    elif form == "zip":
+        _lay_out_site(store, run, step, folder / "site")
+        _zip(folder / "site", folder / "site.zip")
+        shutil.rmtree(folder / "site")
+    else:
+        _lay_out_site(store, run, step, folder)
+
+
+def _lay_out_site(store: Store, run: Run, step: Step, folder: Path) -> None:
+    files, built = store.files(step.snapshot), store.files(step.built)
+    folder.mkdir(exist_ok=True)
     write_files(folder / "site", built or files)
     if built:
         write_files(folder / "source", files)
     pictures = {f"{picture.name}.png": store.blob(picture.sha256) for picture in step.observation.pictures}
     write_files(folder / "screenshots", pictures)
     (folder / "report.json").write_text(json.dumps(report(store, run, step), indent=2, ensure_ascii=False) + "\n")
-    how = "Run `python3 -m http.server` in it and open the address it prints." if built else "Open index.html in a browser."
+    how = "Run `python3 -m http.server` in it, open the address." if built else "Open index.html in a browser."
     source = "source/       the React sources it was built from\n" if built else ""
     (folder / "README.txt").write_text(_READ_ME.format(title=run.request.brief[:70], how=how, source=source))
 
@@ -180,19 +182,17 @@ def _scratch(store: Store) -> Path:
     return folder
 
 
-def _place(made: Path, target: Path, form: Form) -> None:
+def _place(made: Path, target: Path) -> None:
     """Copy beside the target first: a rename is only atomic within one file system."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as beside:
-            copy = Path(beside) / "export"
-            if form == "zip":
-                _zip(made, copy)
-            else:
-                shutil.copytree(made, copy)
-            copy.replace(target)
+            shutil.copytree(made, Path(beside) / "export")
+            (Path(beside) / "export").replace(target)
     except OSError as error:
-        raise ExportRefused(f"{target} cannot be written ({error.strerror}); choose another place with --out.") from error
+        raise ExportRefused(
+            f"{target} cannot be written ({error.strerror}); name another folder with --out."
+        ) from error
 
 
 def _zip(folder: Path, target: Path) -> None:

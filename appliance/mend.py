@@ -11,7 +11,7 @@ from typing import Literal
 
 from appliance import prompts
 from appliance.artifact import parse_artifact, parse_patch
-from appliance.feedback import describe
+from appliance.findings import describe
 from appliance.steps import Artifact, Build, FileAppend, Files, FileWrite, Finding
 from models.chat import ChatMessage
 

@@ -13,8 +13,9 @@ from string import Template
 from sandbox.packages import allowed_packages
 
 from appliance.assets import PROMPT as KIT
+from appliance.context import listing
 from appliance.profiles import Profile
-from appliance.steps import RunRequest
+from appliance.steps import Files, RunRequest
 from models.chat import ChatMessage
 
 
@@ -23,23 +24,27 @@ def _template(name: str) -> Template:
     return Template(files("appliance").joinpath("prompts", f"{name}.md").read_text("utf-8").strip())
 
 
+IMPROVE = "Improve this site: mend what does not work and make it look better."
+
+
 def fill(name: str, **values: str) -> str:
     return _template(name).substitute(values)
 
 
-def opening(request: RunRequest, profile: Profile, page: str = "") -> tuple[ChatMessage, ...]:
-    """System and first user message. `page` is the site's page when a follow-up wish is to change it."""
+def opening(request: RunRequest, profile: Profile, base: Files) -> tuple[ChatMessage, ...]:
+    """System and first user message. `base` are the files a forked or continued run starts with; empty for a new site."""
+    wish = request.instruction or (IMPROVE if base else "")
     match profile.writing:
         case "page":
             system = fill("page.system", kit=KIT)
-            user = fill("page.change", page=page, instruction=request.instruction) if page else request.brief
+            page = base.get("index.html", b"").decode("utf-8", "replace")
+            user = fill("page.change", page=page, instruction=wish) if page else request.brief
         case "files":
             system = fill("files.system", kit=KIT, stack=_stack(request))
-            user = request.brief
+            user = "\n\n".join(part for part in (request.brief, listing(base) if base else "", wish) if part)
         case "bolt":
-            system, user = fill("bolt.system"), request.brief
-    if request.instruction and not page:
-        user = f"{user}\n\n{request.instruction}"
+            system = fill("bolt.system")
+            user = "\n\n".join(part for part in (request.brief, listing(base) if base else "", wish) if part)
     return ChatMessage("system", system), ChatMessage("user", user)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.decide import Rules, best_step, decide, lineage, shows_page
-from appliance.feedback import by_urgency, finding_key
+from appliance.findings import by_urgency, finding_key
 from appliance.profiles import Profile
 from appliance.steps import Backtrack, Continue, Finding, Step, Stop
 

@@ -1,0 +1,150 @@
+"""The one place that picks real parts: the model's child process, Podman, Chromium, the judges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from models.openai import OpenAIChat
+from sandbox.browser import Browser, BrowserSettings
+from sandbox.preview import Preview
+
+from appliance.agent import Parts
+from appliance.audit import PageDriver
+from appliance.brief import check_brief
+from appliance.config import Config
+from appliance.decide import FAITHFUL, FIXED, Rules
+from appliance.errors import ConfigError, UsageError
+from appliance.grading import Judges
+from appliance.judge import RulesJudge
+from appliance.process import ProcessId, is_alive
+from appliance.profiles import Profile, load_profiles
+from appliance.steps import RunRequest
+from appliance.store import Run, Store
+from models.catalog import load_catalog
+from models.chat import ChatModel
+from models.fetch import ModelShelf
+from models.llama import LlamaChild, LlamaSettings
+from sandbox.container import Container, ContainerSettings
+from sandbox.podman import PodmanContainer, PodmanSettings, reap
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user said on the command line or in the form; None where nothing was said."""
+
+    profile: str | None = None
+    model: str | None = None
+    stack: str | None = None
+    steps: int | None = None
+    drafts: int | None = None
+    seed: int = 1
+    one_shot: bool = False
+    faithful: bool = False
+    base_url: str | None = None
+
+
+def shelf(config: Config) -> ModelShelf:
+    return ModelShelf(config.home / "models", load_catalog())
+
+
+def podman_settings(config: Config) -> PodmanSettings:
+    return PodmanSettings(home=config.home / "sandbox")
+
+
+def make_request(config: Config, brief: str, wishes: Wishes) -> RunRequest:
+    """Every choice made explicit, so that a resumed run does what it began. Raises UsageError, ConfigError, ModelError."""
+    generate = config.generate
+    base_url = wishes.base_url or config.engine.base_url
+    name = wishes.model or (config.engine.remote_model if base_url else generate.model)
+    if base_url and not name:
+        raise ConfigError("engine.base_url is set but engine.remote_model is not; name the model to ask for.")
+    own = "strong" if base_url else shelf(config).get(name).profile
+    profile = find_profile(config, wishes.profile or ("paper" if wishes.faithful else generate.profile or own))
+    steps = 1 if wishes.one_shot else wishes.steps or generate.steps or profile.steps
+    if steps < 1:
+        raise UsageError("--steps must be 1 or more.")
+    drafts = min(steps, wishes.drafts or generate.drafts or profile.drafts)
+    return RunRequest(
+        brief=check_brief(brief),
+        profile=profile.name,
+        model=name,
+        stack=wishes.stack or generate.stack,  # type: ignore[arg-type]  # click and config admit only the two
+        steps=steps,
+        drafts=drafts,
+        seed=wishes.seed,
+        rules="faithful" if wishes.faithful else "fixed",
+        base_url=base_url,
+    )
+
+
+def find_profile(config: Config, name: str) -> Profile:
+    profiles = load_profiles(config.profiles)
+    if name not in profiles:
+        raise UsageError(f"There is no profile {name!r}; there are {', '.join(sorted(profiles))}.")
+    return profiles[name]
+
+
+@dataclass(frozen=True, slots=True)
+class RealRooms:
+    config: Config
+
+    def container(self, stack: str) -> Container:
+        own = self.config.sandbox
+        settings = ContainerSettings(memory_mib=own.memory_mib, pids=own.pids, cpus=own.cpus, stack=stack)  # type: ignore[arg-type]
+        return PodmanContainer(settings, podman_settings(self.config))
+
+    def preview(self, container: Container) -> Preview:
+        return Preview(container)
+
+    def browser(self, url: str) -> PageDriver:
+        return Browser(BrowserSettings(), url)
+
+
+class RealWorkshop:
+    """Opens the parts for a run; keeps the loaded model for the next run that wants the same one."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def rules(self, run: Run) -> Rules:
+        return replace(FAITHFUL if run.request.rules == "faithful" else FIXED, steps=run.request.steps)
+
+    def reap(self) -> None:
+        reap(podman_settings(self.config), lambda pid, started: is_alive(ProcessId(pid, started)))
+
+    @contextmanager
+    def parts(
+        self, run: Run, store: Store, cancelled: Callable[[], bool], tell: Callable[[str, Mapping[str, Any]], None]
+    ) -> Iterator[Parts]:
+        profile = find_profile(self.config, run.request.profile)
+        tell("stage", {"stage": "loading", "model": run.request.model})
+        with self._model(run.request, profile) as model:
+            yield Parts(
+                store=store,
+                model=model,
+                rooms=RealRooms(self.config),
+                judges=Judges(RulesJudge()),
+                profile=profile,
+                rules=self.rules(run),
+                cancelled=cancelled,
+                tell=tell,
+            )
+
+    def _model(self, request: RunRequest, profile: Profile) -> ChatModel:
+        engine = self.config.engine
+        if request.base_url:
+            return OpenAIChat(request.base_url, request.model, context_tokens=engine.remote_context_tokens)
+        installed = shelf(self.config).get(request.model)
+        context = self.config.generate.context_tokens or min(profile.context_tokens, installed.context_tokens)
+        return LlamaChild(
+            LlamaSettings(
+                path=installed.path,
+                context_tokens=context,
+                threads=engine.threads,
+                gpu_layers=engine.gpu_layers,
+                parallel=max(1, request.drafts),
+            )
+        )

@@ -1,0 +1,1 @@
+"""The commands, one file for each group; loaded only when called."""

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from appliance.assembly import Wishes, make_request
+from appliance.brief import read_brief
+from appliance.config import load_config
+from appliance.output import json_option
+from appliance.session import Delivery, run_and_report
+from appliance.store import Store
+
+
+@click.command()
+@click.argument("brief")
+@click.option("--profile", help="How the model is used; see `appliance config show`.")
+@click.option("--model", help="An installed model; see `appliance models list`.")
+@click.option("--base-url", help="An OpenAI-compatible endpoint instead of the local engine.")
+@click.option("--steps", type=click.IntRange(1, 200), help="The most steps that may be made.")
+@click.option("--drafts", type=click.IntRange(1, 16), help="Drafts of the first step, decoded together.")
+@click.option("--one-shot", is_flag=True, help="One completion, no improvement.")
+@click.option("--faithful", is_flag=True, help="The paper's rules exactly, its faults included.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Same seed, same site.")
+@click.option("--stack", type=click.Choice(["static", "vite-react"]), help="What kind of site is written.")
+@click.option("--out", type=click.Path(path_type=Path), help="Export into this folder, which must be new or empty.")
+@json_option
+def command(
+    brief: str,
+    profile: str | None,
+    model: str | None,
+    base_url: str | None,
+    steps: int | None,
+    drafts: int | None,
+    one_shot: bool,
+    faithful: bool,
+    seed: int,
+    stack: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Make a website from BRIEF: a text, `-` for standard input, or @FILE."""
+    text = read_brief(brief)
+    config, _ = load_config(os.environ)
+    wishes = Wishes(profile, model, stack, steps, drafts, seed, one_shot, faithful, base_url)
+    delivery = Delivery(out, as_json)
+    delivery.check()
+    request = make_request(config, text, wishes)
+    with Store(config.home) as store:
+        return run_and_report(store, config, store.add_run(request), delivery)

@@ -1,0 +1,142 @@
+"""One run from the command line's side: let a worker do it or do it here, show it live, print the result."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from appliance.account import export_stream
+from appliance.assembly import RealWorkshop
+from appliance.config import Config
+from appliance.errors import ExportRefused, NothingToExport, RunBusy
+from appliance.export import export_run, summary
+from appliance.live import Live
+from appliance.output import print_json, print_table, say, score
+from appliance.store import Run, Store
+from appliance.worker import LEASE, Outcome, Workshop, execute, stop_on_signals, worker_lease
+
+_POLL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Where the result goes: a folder the user named, and how it is told."""
+
+    out: Path | None
+    as_json: bool
+
+    def check(self) -> None:
+        """Refuse a taken folder before minutes are spent."""
+        if self.out and self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
+            raise ExportRefused(f"{self.out} already exists and is not empty; name a new folder with --out.")
+
+
+def run_and_report(store: Store, config: Config, run: Run, delivery: Delivery, workshop: Workshop | None = None) -> int:
+    """Take a queued run to its end and print what came of it. Returns the exit code."""
+    stream = export_stream() if delivery.out else None
+    workshop = workshop or RealWorkshop(config)
+    with Live(store, run.id) as live:
+        outcome = _follow(store, run, live) if store.lease_holder(LEASE) else _here(store, run, workshop, live)
+    exported = _deliver(store, run.id, workshop, delivery, stream)
+    _print(store, store.run(run.id), outcome, exported, delivery)
+    return outcome.exit_code
+
+
+def _here(store: Store, run: Run, workshop: Workshop, live: Live) -> Outcome:
+    """Be the worker until this run is over."""
+    try:
+        with stop_on_signals() as stop, worker_lease(store, workshop):
+            for orphan in store.runs(status="running"):
+                store.set_status(orphan.id, "stopped", f"interrupted; `appliance runs resume {orphan.id}` goes on")
+            return execute(run, store, workshop, stop, live, on_stop="stopped")
+    except RunBusy:  # another one became the worker in between
+        return _follow(store, run, live)
+
+
+def _follow(store: Store, run: Run, live: Live) -> Outcome:
+    """Watch another process do it. Ctrl-C cancels the run there."""
+    say("  a worker is running and takes this run")
+    seen = 0
+    with stop_on_signals() as stop:
+        while True:
+            if stop.is_set() and not store.cancel_requested(run.id):
+                store.request_cancel(run.id)
+            for event in store.events(run.id, after=seen):
+                seen = event.id
+                live(event.kind, event.data)
+            now = store.run(run.id)
+            if now.status in ("done", "stopped", "failed"):
+                code = {"done": 0, "stopped": 130}.get(now.status, 1)
+                return Outcome(now.status, now.stop_reason, code)  # type: ignore[arg-type]  # the three statuses above
+            time.sleep(_POLL_S)
+
+
+def _deliver(store: Store, run_id: str, workshop: Workshop, delivery: Delivery, stream: BinaryIO | None) -> str:
+    """The export the user asked for, or the one in the data folder."""
+    run = store.run(run_id)
+    if delivery.out is None:
+        return run.export
+    with suppress(NothingToExport):  # the outcome says so already
+        export_run(store, run, workshop.rules(run), delivery.out.absolute(), "folder", stream)
+        return str(delivery.out)
+    return ""
+
+
+def result(store: Store, run: Run, exported: str) -> dict[str, Any]:
+    """What `--json` prints at the end; the keys are relied on by other people's scripts."""
+    steps = store.steps(run.id)
+    best = next((step for step in steps if step.n == run.best), None)
+    return {
+        "run": run.id,
+        "status": run.status,
+        "stop_reason": run.stop_reason,
+        "best_step": run.best,
+        "scores": {
+            "appearance": best.scores.appearance.score if best else None,
+            "functionality": best.scores.functionality.score if best else None,
+        },
+        "judges": {
+            "appearance": best.scores.appearance.judge if best else None,
+            "functionality": best.scores.functionality.judge if best else None,
+        },
+        "engine": run.engine,
+        "steps": [summary(step) for step in steps],
+        "export": exported or None,
+    }
+
+
+def _print(store: Store, run: Run, outcome: Outcome, exported: str, delivery: Delivery) -> None:
+    if delivery.as_json:
+        print_json(result(store, run, exported))
+        return
+    print_steps(store, run)
+    say("")
+    print(f"run {run.id}: {outcome.status} ({outcome.reason})")
+    if outcome.status in ("stopped", "failed"):
+        print(f"to go on:     appliance runs resume {run.id}")
+    if exported:
+        print(f"best step:    {run.best}")
+        print(f"site:         {exported}/site")
+        print(f"screenshots:  {exported}/screenshots")
+        print(f"open it:      point a browser at {exported}/site/index.html")
+
+
+def print_steps(store: Store, run: Run) -> None:
+    rows = []
+    for step in store.steps(run.id):
+        row = summary(step)
+        mark = "best" if step.n == run.best else "rejected" if step.verdict == "rejected" else ""
+        told = row["error"] or row["reason"]
+        rows.append(
+            (
+                *(str(step.n), row["aim"] or row["kind"], score(row["appearance"]), score(row["functionality"])),
+                *(f"{row['seconds']:.0f}", str(row["completion_tokens"]), mark, told[:90]),
+            )
+        )
+    print_table(("step", "what", "appearance", "function", "seconds", "tokens", "", "why"), rows, right=(0, 2, 3, 4, 5))
+    judges = {step.scores.appearance.judge for step in store.steps(run.id)}
+    if judges:
+        print(f"appearance graded by {', '.join(sorted(judges))} (0–5); function: – means not judged")

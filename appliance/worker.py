@@ -1,0 +1,183 @@
+"""The worker: takes runs from the queue one at a time, takes each to its end, and exports its best step.
+
+One worker per data folder (a lease says which). `generate` runs one inside itself when none is there.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal, Protocol
+
+from appliance.agent import Cancelled, Parts, work
+from appliance.decide import Rules, deliverable
+from appliance.errors import ApplianceError, RunBusy
+from appliance.export import export_run
+from appliance.store import Run, Store
+from models.errors import ModelError
+from sandbox.errors import SandboxError
+
+LEASE = "worker"
+_CANCEL_POLL_S = 0.3
+_IDLE_S = 0.5
+
+Tell = Callable[[str, Mapping[str, Any]], None]
+
+
+class Workshop(Protocol):
+    """Opens the real parts for a run; `assembly` has the one that users get."""
+
+    def parts(
+        self, run: Run, store: Store, cancelled: Callable[[], bool], tell: Tell
+    ) -> AbstractContextManager[Parts]: ...
+
+    def rules(self, run: Run) -> Rules: ...
+
+    def reap(self) -> None:
+        """Remove what dead workers left behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    status: Literal["done", "stopped", "failed", "queued"]
+    reason: str
+    exit_code: int
+
+
+@contextmanager
+def worker_lease(store: Store, workshop: Workshop) -> Iterator[None]:
+    """Be the worker of this data folder. Raises RunBusy if another one lives."""
+    if not store.take_lease(LEASE):
+        raise RunBusy("Another worker of this data folder is running; stop it first, or let it do the work.")
+    try:
+        workshop.reap()
+        yield
+    finally:
+        store.drop_lease(LEASE)
+
+
+def execute(run: Run, store: Store, workshop: Workshop, stop: threading.Event, tell: Tell, *, on_stop: str) -> Outcome:
+    """Take one run to its end. `on_stop` is the status it gets when `stop` is set: `stopped`, or `queued` to go on later."""
+    announce = _announcer(store, run.id, tell)
+    store.set_status(run.id, "running")
+    try:
+        with workshop.parts(run, store, _canceller(store, run.id, stop), announce) as parts:
+            store.set_engine(run.id, parts.model.engine)
+            reason = work(run, parts).reason
+    except Cancelled:
+        asked = store.cancel_requested(run.id)
+        status = "stopped" if asked or on_stop == "stopped" else "queued"
+        return _end(store, run, workshop, status, "cancelled" if asked else "stopped by the user", announce)
+    except (ApplianceError, ModelError, SandboxError) as error:
+        announce("error", {"error": str(error)})
+        store.set_status(run.id, "failed", str(error), best=_best_n(store, run, workshop))
+        return Outcome("failed", str(error), exit_code_of(error))
+    return _end(store, run, workshop, "done", reason, announce)
+
+
+def exit_code_of(error: Exception) -> int:
+    """3 when the machine lacks something that the user can add, 2 for a wrong request, else 1."""
+    if isinstance(error, ApplianceError):
+        return error.exit_code
+    return 3 if type(error).__name__ in _MISSING else 1
+
+
+_MISSING = frozenset(
+    {
+        *("PodmanMissing", "NoUserNamespaces", "ImageMissing", "StorageFull", "BrowserMissing", "PortTaken"),
+        *(
+            "ModelFileMissing",
+            "ModelFileCorrupt",
+            "ProjectorMissing",
+            "EngineMissing",
+            "EngineVariantError",
+            "DiskFull",
+        ),
+        *("DownloadFailed", "ContextTooSmall", "UnknownModel", "MirrorGone"),
+    }
+)
+
+
+def _best_n(store: Store, run: Run, workshop: Workshop) -> int | None:
+    best = deliverable(store.steps(run.id), workshop.rules(run))
+    return best.n if best else None
+
+
+def _end(store: Store, run: Run, workshop: Workshop, status: Any, reason: str, tell: Tell) -> Outcome:
+    best = _best_n(store, run, workshop)
+    if best is None and status == "done":
+        status, reason = "failed", f"{reason}; no step shows a page, so there is nothing to export"
+    if best is not None and status != "queued":
+        target = _free_name(store.folder / "exports" / run.id)
+        export_run(store, store.run(run.id), workshop.rules(run), target, "folder")
+        store.set_export(run.id, str(target))
+    store.set_status(run.id, status, reason, best=best)
+    tell("ended", {"status": status, "reason": reason})
+    return Outcome(status, reason, {"done": 0, "stopped": 130, "queued": 130}.get(status, 1))
+
+
+def _free_name(path: Path) -> Path:
+    """A resumed run is exported again beside its earlier export; nothing is overwritten."""
+    n, free = 2, path
+    while free.exists():
+        free, n = path.with_name(f"{path.name}-{n}"), n + 1
+    return free
+
+
+def _announcer(store: Store, run_id: str, tell: Tell) -> Tell:
+    def announce(kind: str, data: Mapping[str, Any]) -> None:
+        if kind != "step":  # the store adds that one with the step itself
+            store.add_event(run_id, kind, data)
+        tell(kind, data)
+
+    return announce
+
+
+def _canceller(store: Store, run_id: str, stop: threading.Event) -> Callable[[], bool]:
+    """Asked for every token: the store is looked at only a few times a second."""
+    next_look, asked = 0.0, False
+
+    def cancelled() -> bool:
+        nonlocal next_look, asked
+        if not asked and time.monotonic() >= next_look:
+            next_look, asked = time.monotonic() + _CANCEL_POLL_S, store.cancel_requested(run_id)
+        return asked or stop.is_set()
+
+    return cancelled
+
+
+def serve_queue(store: Store, workshop: Workshop, stop: threading.Event, tell: Tell) -> None:
+    """Work on queued runs until `stop` is set. Runs that a dead worker left go first."""
+    with worker_lease(store, workshop):
+        store.requeue_orphans()
+        while not stop.is_set():
+            run = store.next_queued()
+            if run is None:
+                stop.wait(_IDLE_S)
+                continue
+            tell("run", {"run": run.id, "brief": run.request.brief})
+            execute(run, store, workshop, stop, tell, on_stop="queued")
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """Ctrl-C and SIGTERM set the event, so that everything opened is closed in order; a second Ctrl-C is immediate."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield stop
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from builders import step
+
+from appliance.errors import StoreBroken, UnknownRun
+from appliance.process import ProcessId, is_alive, this_process
+from appliance.steps import Picture, RunRequest
+from appliance.store import CompletionRecord, Store
+from sandbox.workspace import snapshot
+
+REQUEST = RunRequest(brief="a bakery", profile="small", model="scripted")
+FILES = {"index.html": b"<h1>bread</h1>", "a/b.css": b"\xff\x00binary"}
+
+
+def made(n, files=FILES, **more):
+    return step(n, snapshot=snapshot(files).id, **more)
+
+
+def test_a_step_comes_back_with_its_files_and_pictures(store):
+    run = store.add_run(REQUEST)
+    png = b"\x89PNG picture"
+    shown = made(1)
+    shown = replace(
+        shown,
+        observation=replace(shown.observation, pictures=(Picture("desktop", hashlib.sha256(png).hexdigest(), 1280),)),
+    )
+    store.add_step(run.id, shown, FILES, [png], {}, tip=1)
+    assert store.steps(run.id) == [shown]
+    assert store.files(shown.snapshot) == FILES
+    assert store.blob(shown.observation.pictures[0].sha256) == png
+    assert store.run(run.id).tip == 1
+    assert store.run("last").request == REQUEST
+
+
+def test_the_same_content_is_stored_once(store):
+    run = store.add_run(REQUEST)
+    for n in (1, 2, 3):
+        store.add_step(run.id, made(n), FILES, [], {}, tip=n)
+    assert store._rows("SELECT count(*) FROM blobs") == [(2,)]
+
+
+def test_a_failed_commit_leaves_nothing_behind(store):
+    run = store.add_run(REQUEST)
+    store.add_step(run.id, made(1), FILES, [], {}, tip=1)
+    with pytest.raises(StoreBroken):
+        store.add_step(run.id, made(1, {"new.html": b"new"}), {"new.html": b"new"}, [b"orphan"], {}, tip=9)
+    assert store.run(run.id).tip == 1
+    assert store._rows("SELECT count(*) FROM blobs") == [(2,)]
+
+
+def test_events_grow_and_a_reader_goes_on_where_it_stopped(store):
+    run = store.add_run(REQUEST)
+    store.add_event(run.id, "stage", {"stage": "thinking"})
+    seen = store.events(run.id)
+    assert [event.kind for event in seen] == ["queued", "stage"]
+    store.add_event(run.id, "text", {"1": "hello"})
+    assert [event.data for event in store.events(run.id, after=seen[-1].id)] == [{"1": "hello"}]
+
+
+def test_streamed_text_is_dropped_when_its_step_is_committed(store):
+    run = store.add_run(REQUEST)
+    store.add_event(run.id, "text", {"1": "hello"})
+    store.add_step(run.id, made(1), FILES, [], {}, tip=1)
+    assert [event.kind for event in store.events(run.id)] == ["queued", "step"]
+
+
+def test_deleting_a_run_keeps_what_another_one_needs(store):
+    one, two = store.add_run(REQUEST), store.add_run(REQUEST)
+    store.add_step(one.id, made(1), FILES, [b"only one"], {}, tip=1)
+    store.add_completion(one.id, 1, CompletionRecord((("user", "hi"),), "reply", "stop", {}))
+    other = {"index.html": FILES["index.html"]}
+    store.add_step(two.id, made(1, other), other, [], {}, tip=1)
+    store.delete_run(one.id)
+    assert [run.id for run in store.runs()] == [two.id]
+    assert store.files(snapshot(other).id) == other
+    assert store._rows("SELECT count(*) FROM blobs") == [(1,)]
+
+
+def test_a_completion_survives_until_its_step_is_made(store):
+    run = store.add_run(REQUEST)
+    record = CompletionRecord((("system", "s"), ("user", "ü")), "reply", "length", {"usage": {"prompt_tokens": 3}})
+    store.add_completion(run.id, 1, record)
+    assert store.completion(run.id, 1) == record
+    assert store.completion(run.id, 2) is None
+
+
+def test_runs_are_found_by_a_unique_beginning(store):
+    run = store.add_run(REQUEST)
+    assert store.run(run.id[:10]).id == run.id
+    with pytest.raises(UnknownRun):
+        store.run("nope")
+    store.add_run(REQUEST)
+    with pytest.raises(UnknownRun, match="more than one"):
+        store.run(run.id[:8])
+
+
+def test_a_lease_is_for_one_living_process(store, tmp_path):
+    code = f"""
+import sys, time
+from pathlib import Path
+from appliance.store import Store
+store = Store(Path({str(store.folder)!r})); print(store.take_lease("worker"), flush=True); time.sleep(60)
+"""
+    other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout.readline().strip() == "True"
+        assert not store.take_lease("worker")
+        assert store.lease_holder("worker").pid == other.pid
+    finally:
+        other.kill()
+        other.wait()
+        other.stdout.close()
+    assert store.lease_holder("worker") is None
+    assert store.take_lease("worker")
+    assert store.lease_holder("worker") == this_process()
+
+
+def test_a_pid_given_to_somebody_else_is_not_the_same_process():
+    me = this_process()
+    assert is_alive(me)
+    assert not is_alive(ProcessId(me.pid, "another-boot:1"))
+
+
+def test_runs_of_a_dead_worker_are_queued_again(store):
+    run = store.add_run(REQUEST)
+    store.set_status(run.id, "running")
+    assert store.requeue_orphans() == [run.id]
+    assert store.next_queued().id == run.id
+
+
+def test_kill_nine_at_any_moment_loses_no_committed_step(tmp_path):
+    code = f"""
+from pathlib import Path
+import sys
+sys.path.insert(0, {os.path.dirname(__file__)!r})
+from test_store import FILES, REQUEST, made
+from appliance.store import Store
+store = Store(Path({str(tmp_path)!r})); run = store.add_run(REQUEST)
+for n in range(1, 10_000):
+    files = {{"index.html": str(n).encode() * 1000}}
+    store.add_step(run.id, made(n, files), files, [str(n).encode() * 5000], {{}}, tip=n)
+    print(n, flush=True)
+"""
+    for delay in (0.05, 0.11, 0.23):
+        writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        writer.stdout.readline()
+        time.sleep(delay)
+        writer.send_signal(signal.SIGKILL)
+        said = [1, *(int(line) for line in writer.stdout if line.strip())]
+        writer.wait()
+        writer.stdout.close()
+        with Store(tmp_path) as store:
+            steps = store.steps(store.run("last").id)
+            assert [made.n for made in steps] == list(range(1, len(steps) + 1))
+            assert len(steps) >= said[-1]
+            assert all(store.files(made.snapshot) for made in steps)
+            assert store.integrity() == "ok"
+
+
+def test_a_damaged_database_is_named_with_what_to_do(tmp_path):
+    (tmp_path / "appliance.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(StoreBroken, match=r"damaged.*restore a backup"):
+        Store(tmp_path)
+
+
+def test_a_blank_and_an_existing_database_end_with_the_same_schema(tmp_path):
+    Store(tmp_path).close()
+    Store(tmp_path).close()
+    with sqlite3.connect(tmp_path / "appliance.db") as db:
+        applied = [row[0] for row in db.execute("SELECT name FROM _sqlite_migrations")]
+        manifest = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    db.close()
+    assert applied == ["m001_runs_steps_blobs"]
+    assert json.dumps(sorted(manifest)).count("runs") == 1

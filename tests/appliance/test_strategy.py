@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from builders import step
+
+from appliance.decide import FIXED
+from appliance.profiles import load_profiles
+from appliance.steps import Backtrack, Finding, Stop
+from appliance.strategy import Draft, Mend, Turn, next_move
+
+SMALL, STRONG = load_profiles()["small"], load_profiles()["strong"]
+OVERFLOW = Finding("overflow", "table", "18 px too wide")
+THROWS = Finding("exception", "index.html:9", "x is not defined", "error")
+
+
+def draft(n, appearance=4.0, **more):
+    return step(n, appearance, kind="draft", **more)
+
+
+def move(steps, tip, drafts=3):
+    return next_move(steps, tip, SMALL, drafts, FIXED)
+
+
+def test_a_strong_model_just_goes_on():
+    assert next_move([], None, STRONG, 1, FIXED) == Turn()
+
+
+def test_drafts_come_first_then_the_best_of_them_is_taken_up():
+    assert move([], None) == Draft((1, 2, 3))
+    assert move([draft(1)], None) == Draft((2, 3))
+    assert move([draft(1), draft(2, 4.5), draft(3)], None) == Backtrack(2)
+
+
+def test_when_no_draft_shows_a_page_there_is_another_batch():
+    blank = [draft(n, 0.0, error=True) for n in (1, 2, 3)]
+    assert move(blank, None) == Draft((4, 5, 6))
+    assert move([*blank, draft(4, 2.5, error=True), draft(5, 0.0), draft(6, 0.0)], None) == Backtrack(4)
+
+
+def test_one_finding_at_a_time_the_most_urgent_first():
+    steps = [draft(1, findings=(OVERFLOW, THROWS))]
+    assert move(steps, 1, 1) == Mend(THROWS)
+
+
+def test_a_finding_that_two_repairs_did_not_mend_is_left_alone():
+    tried = [step(n, parent=1, kind="repair", verdict="rejected", finding_key="exception index.html:9") for n in (2, 3)]
+    assert move([draft(1, findings=(OVERFLOW, THROWS)), *tried], 1, 1) == Mend(OVERFLOW)
+    assert move([draft(1)], 1, 1) == Stop("nothing left to mend")
+
+
+def test_five_rejected_repairs_lead_to_the_next_best_draft():
+    rules = replace(FIXED, steps=20)
+    drafts = [draft(1, 4.5, findings=(OVERFLOW,)), draft(2, 3.0), draft(3, 4.0)]
+    bad = [step(n, parent=1, kind="repair", verdict="rejected") for n in range(4, 9)]
+    assert next_move([*drafts, *bad], 1, SMALL, 3, rules) == Backtrack(3)
+    assert next_move([drafts[0], *bad], 1, SMALL, 1, rules) == Stop("no repair helped")
