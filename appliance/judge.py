@@ -80,6 +80,8 @@ DEDUCTIONS = (
     Deduction("tap-target", 3, 1, "Make the control at least 24 px high and wide"),
     Deduction("no-heading", 5, 0, "Give the page a visible h1"),
     Deduction("no-title", 3, 0, "Give the page a title element"),
+    Deduction("missing-font", 3, 1, "Use a font family of kit/fonts.css"),
+    Deduction("no-viewport", 3, 0, "Add the viewport meta element to the head"),
 )
 
 
