@@ -92,6 +92,11 @@ def export_stream() -> BinaryIO | None:
     return None if number is None else os.fdopen(int(number), "wb")
 
 
+def _seen_directly(program: Path) -> Path:
+    """By way of the folder it really lies in: `.venv` may be a link in a closed checkout."""
+    return program.parent.resolve() / program.name
+
+
 def reexec_as_product(argv: Sequence[str]) -> None:
     """For root, does not return: the product's account runs the command. Others, and --help, just go on."""
     if EXPORT_FD in os.environ:
@@ -99,7 +104,7 @@ def reexec_as_product(argv: Sequence[str]) -> None:
     if os.geteuid() != 0 or {"--help", "--version"} & set(argv):
         return
     account = product_account()
-    program = [Path(sys.executable), Path(argv[0]).absolute()]
+    program = [_seen_directly(Path(sys.executable)), _seen_directly(Path(argv[0]))]
     if closed := unreadable_for(account, program):
         raise PartMissing(f'The user "{account.name}" cannot read {closed[0]}; run "make demo" once as root.')
     prepare_host(account)

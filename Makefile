@@ -1,0 +1,14 @@
+.PHONY: demo test vision train relock
+
+demo:
+	@setup/run demo
+	@.venv/bin/appliance demo
+
+test:
+	@setup/run test
+
+vision train:
+	@setup/run $@
+
+relock:
+	@/usr/bin/python3 -B -m setup.relock

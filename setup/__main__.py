@@ -1,0 +1,131 @@
+"""`setup/run demo|test|vision|train` prepares this machine for that; `test` goes on to run all checks."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from appliance.errors import ApplianceError
+from setup import accounts, packages
+from setup.checks import run_checks
+from setup.commands import Commands
+from setup.engine import Variant
+from setup.errors import AccountRefused, NoRoom, SetupError
+from setup.gpu import choose_variant, gpu_facts
+from setup.places import ROOT_CACHE, Places, find_places, person_cache
+from setup.plan import DEMO, EXTRAS, TEST, Wishes, content_steps, environment_steps, tree_steps
+from setup.steps import Stamps, Step, run_steps, say
+
+NEEDED_BYTES = 6 * 1024**3
+WISHES: dict[str, Wishes] = {"demo": DEMO, "test": TEST, **EXTRAS}
+
+
+def main() -> int:
+    verb = sys.argv[1] if len(sys.argv) == 2 else ""
+    if verb not in WISHES:
+        print(f"usage: setup/run {'|'.join(WISHES)}", file=sys.stderr)
+        return 2
+    try:
+        places = set_up(Path.cwd().resolve(), verb)
+        return run_checks(places, os.environ) if verb == "test" else 0
+    except (SetupError, ApplianceError) as error:
+        return stop(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return stop("stopped; run the command again to go on where it was.", 130)
+    except OSError as error:
+        return stop(sentence(error), 3)
+
+
+def stop(why: str, code: int) -> int:
+    print(f"set-up: {why}", file=sys.stderr)
+    return code
+
+
+def sentence(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full; free at least 6 GB and run the command again: finished steps stay finished."
+    return f"{error.filename}: {error.strerror}; mend that and run the command again."
+
+
+def set_up(checkout: Path, verb: str) -> Places:
+    log = open_log()
+    commands = Commands(log, Path("/"))
+    nothing_done_yet = Stamps(Path(os.devnull))
+    run_steps([packages_step(verb, commands)], nothing_done_yet)
+    run_steps([account_step(commands)], nothing_done_yet)
+    account = accounts.find_account()
+    if account is None:
+        raise AccountRefused("The product's account is still missing after set-up made it; see docs/install.md.")
+    places = find_places(checkout, account, os.environ)
+    run_steps(tree_steps(places), nothing_done_yet)
+    steps = prepared_steps(places, WISHES[verb], Commands(log, places.tree))
+    if run_steps(steps, Stamps(places.venv / "setup-stamps.json")) == 0:
+        say("nothing to do")
+    return places
+
+
+def open_log() -> Path:
+    """One set-up at a time: the lock lives as long as this process."""
+    account = accounts.find_account()
+    cache = ROOT_CACHE if os.geteuid() == 0 or account is None else person_cache(account, os.environ)
+    cache.mkdir(mode=0o755, parents=True, exist_ok=True)
+    descriptor = os.open(cache / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("another set-up is running, waiting for it")
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return cache / "setup.log"
+
+
+def packages_step(verb: str, commands: Commands) -> Step:
+    wanted = (*packages.CORE, *packages.FOR_TESTS) if verb == "test" else packages.CORE
+    return Step(
+        "system packages",
+        "",
+        lambda: not packages.missing(wanted),
+        lambda: packages.install(wanted, commands),
+    )
+
+
+def account_step(commands: Commands) -> Step:
+    def is_there() -> bool:
+        account = accounts.find_account()
+        return account is not None and accounts.is_ready(account)
+
+    def make() -> str:
+        account = accounts.find_account() or accounts.create_product_user(commands)
+        return accounts.make_ready(account, commands)
+
+    return Step("account", "", is_there, make)
+
+
+def prepared_steps(places: Places, wishes: Wishes, commands: Commands) -> list[Step]:
+    variant: Variant
+    variant, notice = choose_variant(gpu_facts())
+    steps = [
+        *environment_steps(places, wishes, variant, commands),
+        *content_steps(places, wishes, os.environ, commands),
+    ]
+    stamps = Stamps(places.venv / "setup-stamps.json").read()
+    if any(step.name not in stamps for step in steps):
+        refuse_full_disk(places)
+        if notice:
+            say(notice)
+    return steps
+
+
+def refuse_full_disk(places: Places) -> None:
+    folder = next(path for path in (places.tree, *places.tree.parents) if path.exists())
+    if (free := shutil.disk_usage(folder).free) < NEEDED_BYTES:
+        raise NoRoom(
+            f"{folder} has {free / 1e9:.1f} GB left and set-up needs 6 GB; free some and run the command again."
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
