@@ -4,6 +4,7 @@
     ├── PodmanMissing (FileNotFoundError)      podman or one of its parts is not installed
     ├── PodmanFailed (RuntimeError)            podman refused, for a reason only podman knows
     ├── NoUserNamespaces (PermissionError)     this account may not make rootless containers
+    ├── FolderRefused (PermissionError)        a working folder is not safely ours, or its path is too long
     ├── ImageMissing (LookupError)             the stack's image was never built
     ├── StorageFull (OSError)                  the disk or a container's quota is full
     ├── CommandTimeout (TimeoutError)          podman itself, or a page, did not answer in time
@@ -32,6 +33,10 @@ class PodmanFailed(SandboxError, RuntimeError):
 
 
 class NoUserNamespaces(SandboxError, PermissionError):
+    pass
+
+
+class FolderRefused(SandboxError, PermissionError):
     pass
 
 

