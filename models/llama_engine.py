@@ -1,0 +1,313 @@
+"""One loaded GGUF inside the child: prompts in, tokens out, several sequences at a time over one KV cache.
+
+Does not speculate, shift contexts or cut prompts.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import llama_cpp
+import numpy as np
+from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+from models.chat import ChatMessage, Completion, Constraint, Finish, Gbnf, Sampling
+from models.errors import ConstraintError, ContextOverflow, EngineRefused, ImagesUnsupported
+from models.grammar import bounded_integers_as_enums
+from models.kv_slots import KvSlots
+from models.llama_native import (
+    AbortSwitch,
+    Adapters,
+    Batch,
+    Logits,
+    NativeLog,
+    Sampler,
+    load_model,
+    logprob,
+    open_context,
+)
+from models.llama_text import Picture, PromptWriter, Vocabulary
+from models.text_stream import TextStream
+
+_NO_ROOM, _ABORTED = 1, 2
+
+OnText = Callable[[int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    path: Path
+    context_tokens: int
+    kv_tokens: int
+    batch_tokens: int
+    threads: int
+    gpu_layers: int
+    parallel: int
+    kv_type: str
+    thinking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    messages: tuple[ChatMessage, ...]
+    samplings: tuple[Sampling, ...]
+    constraint: Constraint | None
+    record: bool
+    prefill: str
+
+
+@dataclass(slots=True)
+class _Draft:
+    """One sequence while it is being written."""
+
+    number: int
+    sequence: int
+    sampling: Sampling
+    sampler: Sampler
+    text: TextStream
+    tokens: list[int] = field(default_factory=list)
+    pieces: list[bytes] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    finish: Finish | None = None
+    ended_at: float = 0.0
+
+
+class _Memory:
+    def __init__(self, model: object, context: object) -> None:
+        self._memory = llama_cpp.llama_get_memory(context)
+        self.can_cut = not (llama_cpp.llama_model_is_recurrent(model) or llama_cpp.llama_model_is_hybrid(model))
+
+    def cut(self, sequence: int, start: int) -> None:
+        if not llama_cpp.llama_memory_seq_rm(self._memory, sequence, start, -1):
+            raise EngineRefused("The engine could not shorten its cache for this kind of model; restart the model.")
+
+    def copy(self, source: int, target: int, end: int) -> None:
+        llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, end if self.can_cut else -1)
+
+
+class LlamaEngine:
+    def __init__(self, options: EngineOptions) -> None:
+        self.options = options
+        self.log = NativeLog()
+        self.abort = AbortSwitch()
+        self._model = load_model(options.path, options.gpu_layers, self.log)
+        self._context = open_context(
+            self._model,
+            cells=options.kv_tokens,
+            sequences=options.parallel,
+            batch_tokens=options.batch_tokens,
+            threads=options.threads,
+            kv_type=options.kv_type,
+            log=self.log,
+        )
+        self.abort.connect(self._context)
+        self._vocabulary = Vocabulary(self._model)
+        self._writer = PromptWriter(self._vocabulary, self._chat_template(), thinking=options.thinking)
+        self._slots = KvSlots(_Memory(self._model, self._context), options.parallel)
+        self._batch = Batch(max(options.batch_tokens, options.parallel))
+        self._adapters = Adapters(self._model, self._context)
+
+    def set_adapters(self, adapters: Sequence[tuple[Path, float]]) -> None:
+        """The cache was computed with the old set, so it is forgotten."""
+        self._adapters.set(adapters)
+        self._slots.clear()
+
+    def count_tokens(self, messages: Sequence[ChatMessage], prefill: str = "") -> int:
+        return len(self._prompt(messages, prefill))
+
+    def generate(self, request: Request, on_text: OnText) -> list[Completion]:
+        """All samplings at once over one prompt; in turns where the cache cannot hold them together."""
+        self.abort.off()
+        prompt = self._prompt(request.messages, request.prefill)
+        for sampling in request.samplings:
+            self._refuse_overflow(len(prompt), sampling.max_tokens)
+        grammar = _grammar_text(request.constraint)
+        completions: list[Completion] = []
+        for turn in _turns(request.samplings, self.options.kv_tokens - len(prompt), self.options.parallel):
+            completions += self._generate_turn(request, turn, len(completions), prompt, grammar, on_text)
+        return completions
+
+    def _generate_turn(
+        self,
+        request: Request,
+        samplings: Sequence[Sampling],
+        first_number: int,
+        prompt: Sequence[int],
+        grammar: str | None,
+        on_text: OnText,
+    ) -> list[Completion]:
+        started = monotonic()
+        drafts = [
+            _Draft(first_number + n, -1, s, self._sampler(s, grammar), TextStream(s.stop))
+            for n, s in enumerate(samplings)
+        ]
+        try:
+            evaluated = self._read_prompt(drafts, prompt, request.record, on_text)
+            while writing := [d for d in drafts if d.finish is None]:
+                self._write_next(writing, request.record, on_text)
+            return [self._completion(request, d, prompt, 0 if n else evaluated, started) for n, d in enumerate(drafts)]
+        finally:
+            for draft in drafts:
+                draft.sampler.close()
+
+    def _read_prompt(self, drafts: Sequence[_Draft], prompt: Sequence[int], record: bool, on_text: OnText) -> int:
+        """Evaluates what the cache lacks and draws every draft's first token. The number of tokens evaluated."""
+        sequence = self._slots.take(prompt)
+        start = at = len(self._slots[sequence].tokens)
+        while at < len(prompt):
+            tokens = prompt[at : at + self.options.batch_tokens]
+            self._batch.clear()
+            for n, token in enumerate(tokens):
+                self._batch.add(token, at + n, sequence, wants_logits=at + n + 1 == len(prompt))
+            if not self._decode((sequence,)):
+                self._cancel(drafts, on_text)
+                return at - start
+            self._slots.note(sequence, tokens, is_prompt=True)
+            at += len(tokens)
+        for draft, its_own in zip(drafts, (sequence, *self._slots.siblings(sequence, len(drafts) - 1)), strict=True):
+            draft.sequence = its_own
+        logits = self._logits(-1)
+        for draft in drafts:
+            self._take(draft, logits, record, on_text)
+        return at - start
+
+    def _write_next(self, writing: Sequence[_Draft], record: bool, on_text: OnText) -> None:
+        self._batch.clear()
+        for draft in writing:
+            self._batch.add(
+                draft.tokens[-1], len(self._slots[draft.sequence].tokens), draft.sequence, wants_logits=True
+            )
+        if not self._decode([d.sequence for d in writing]):
+            self._cancel(writing, on_text)
+            return
+        for draft in writing:
+            self._slots.note(draft.sequence, draft.tokens[-1:], is_prompt=False)
+        for row, draft in enumerate(writing):
+            self._take(draft, self._logits(row), record, on_text)
+
+    def _decode(self, sequences: Sequence[int]) -> bool:
+        """False when cancelled. Old conversations leave the cache when there is no room."""
+        while True:
+            status = _ABORTED if self.abort.is_on else self._batch.decode(self._context)
+            if status == 0:
+                return True
+            if status == _ABORTED:
+                for sequence in sequences:
+                    self._slots.restore(sequence)
+                return False
+            if status != _NO_ROOM or not self._slots.drop_oldest(but=sequences):
+                raise EngineRefused(f"The engine could not go on (status {status}: {self.log.last}); try again.")
+
+    def _take(self, draft: _Draft, logits: Logits, record: bool, on_text: OnText) -> None:
+        token = draft.sampler.draw(logits)
+        draft.tokens.append(token)
+        if record:
+            draft.logprobs.append(logprob(logits, token))
+        if self._vocabulary.is_end(token):
+            self._end(draft, "stop", on_text)
+            return
+        draft.pieces.append(self._vocabulary.piece(token))
+        self._emit(draft, draft.text.feed(draft.pieces[-1]), on_text)
+        if draft.text.is_stopped:
+            self._end(draft, "stop", on_text)
+        elif len(draft.tokens) >= draft.sampling.max_tokens:
+            self._end(draft, "length", on_text)
+
+    def _cancel(self, drafts: Sequence[_Draft], on_text: OnText) -> None:
+        for draft in drafts:
+            self._end(draft, "cancelled", on_text)
+
+    def _end(self, draft: _Draft, finish: Finish, on_text: OnText) -> None:
+        self._emit(draft, draft.text.end(), on_text)
+        draft.finish, draft.ended_at = finish, monotonic()
+
+    def _emit(self, draft: _Draft, text: str, on_text: OnText) -> None:
+        if text:
+            on_text(draft.number, text)
+
+    def _completion(
+        self, request: Request, draft: _Draft, prompt: Sequence[int], evaluated: int, started: float
+    ) -> Completion:
+        self._writer.remember(request.prefill, draft.text.text, self._tokens_of_text(draft))
+        return Completion(
+            text=draft.text.text,
+            finish=draft.finish or "cancelled",
+            prompt_tokens=len(prompt),
+            evaluated_tokens=evaluated,
+            completion_tokens=len(draft.tokens),
+            seconds=draft.ended_at - started,
+            token_ids=tuple(draft.tokens) if request.record else (),
+            logprobs=tuple(draft.logprobs),
+            prompt_token_ids=tuple(prompt) if request.record else (),
+        )
+
+    def _tokens_of_text(self, draft: _Draft) -> list[int]:
+        """Without the end token; where a stop string cut a token in two, what is left of it is tokenized anew."""
+        tokens = draft.tokens[: len(draft.pieces)]
+        if not draft.text.is_stopped:
+            return tokens
+        text, length = draft.text.text.encode(), 0
+        for count, piece in enumerate(draft.pieces):
+            if length + len(piece) > len(text):
+                rest = text[length:].decode("utf-8", errors="replace")
+                return tokens[:count] + (self._vocabulary.tokenize(rest, with_controls=False) if rest else [])
+            length += len(piece)
+        return tokens
+
+    def _prompt(self, messages: Sequence[ChatMessage], prefill: str) -> list[int]:
+        tokens: list[int] = []
+        for piece in self._writer.write(messages, prefill):
+            if isinstance(piece, Picture):
+                raise ImagesUnsupported(
+                    "This model was loaded without a projector and cannot see; take a vision model."
+                )
+            tokens += self._writer.tokenize(piece)
+        return tokens
+
+    def _refuse_overflow(self, prompt_tokens: int, max_tokens: int) -> None:
+        if prompt_tokens + max_tokens > self.options.context_tokens:
+            raise ContextOverflow(
+                f"The prompt has {prompt_tokens} tokens and {max_tokens} are kept for the answer, but the context holds"
+                f" {self.options.context_tokens}; shorten the prompt, ask for fewer tokens, or load a larger context."
+            )
+
+    def _sampler(self, sampling: Sampling, grammar: str | None) -> Sampler:
+        return Sampler(self._vocabulary.handle, self._vocabulary.size, sampling, grammar)
+
+    def _logits(self, row: int) -> Logits:
+        pointer: Any = llama_cpp.llama_get_logits_ith(self._context, row)
+        return np.ctypeslib.as_array(pointer, shape=(self._vocabulary.size,))
+
+    def _chat_template(self) -> str:
+        template = llama_cpp.llama_model_chat_template(self._model, None)
+        return (template or b"").decode("utf-8", errors="replace")
+
+
+def _turns(samplings: Sequence[Sampling], room: int, parallel: int) -> list[list[Sampling]]:
+    """In order, as many at once as the cache can hold in full length."""
+    turns: list[list[Sampling]] = []
+    left = 0
+    for sampling in samplings:
+        if not turns or sampling.max_tokens > left or len(turns[-1]) == parallel:
+            turns.append([])
+            left = room
+        turns[-1].append(sampling)
+        left -= sampling.max_tokens
+    return turns
+
+
+def _grammar_text(constraint: Constraint | None) -> str | None:
+    match constraint:
+        case None:
+            return None
+        case Gbnf():
+            return constraint.grammar
+    try:
+        return str(json_schema_to_gbnf(json.dumps(bounded_integers_as_enums(constraint.schema))))
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError, NotImplementedError) as error:
+        if isinstance(error, ConstraintError):
+            raise
+        raise ConstraintError(f"The engine cannot follow this JSON schema ({error}); use a simpler one.") from error

@@ -1,0 +1,219 @@
+"""llama.cpp's own objects, opened and closed; errors become ours here.
+
+The library's abort callback is libc's `strlen` on a two-byte buffer: an empty string means go on. It is asked for every
+node of every graph, and a Python function there would need the interpreter lock each time.
+"""
+
+import ctypes
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+import numpy as np
+import numpy.typing as npt
+
+from models.chat import Sampling
+from models.errors import AdapterError, ConstraintError, EngineRefused
+
+_PENALTY_WINDOW = 64
+_ERROR_LEVEL = 4
+
+_TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+
+Logits = npt.NDArray[np.float32]
+
+
+class NativeLog:
+    """Keeps the last errors the library writes, for our messages; the rest is dropped."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=4)
+        self._callback = llama_cpp.llama_log_callback(self._keep)
+        llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
+
+    def _keep(self, level: int, text: bytes, _: object) -> None:
+        line = text.decode("utf-8", errors="replace").strip()
+        if level == _ERROR_LEVEL and line:
+            self._lines.append(line)
+
+    @property
+    def last(self) -> str:
+        return self._lines[-1] if self._lines else "no reason given"
+
+
+class AbortSwitch:
+    def __init__(self) -> None:
+        self._flag = ctypes.create_string_buffer(2)
+        strlen = ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p).value or 0
+        self._callback = llama_cpp.llama_cpp.ggml_abort_callback(strlen)
+
+    def connect(self, context: object) -> None:
+        llama_cpp.llama_set_abort_callback(context, self._callback, ctypes.addressof(self._flag))
+
+    def on(self) -> None:
+        self._flag[0] = b"\x01"
+
+    def off(self) -> None:
+        self._flag[0] = b"\x00"
+
+    @property
+    def is_on(self) -> bool:
+        return self._flag[0] != b"\x00"
+
+
+def load_model(path: Path, gpu_layers: int, log: NativeLog) -> Any:
+    llama_cpp.llama_backend_init()
+    params = llama_cpp.llama_model_default_params()
+    params.n_gpu_layers = gpu_layers
+    model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+    if not model:
+        raise EngineRefused(f"The engine could not load '{path.name}' ({log.last}); verify it, or take another model.")
+    return model
+
+
+def open_context(
+    model: object, *, cells: int, sequences: int, batch_tokens: int, threads: int, kv_type: str, log: NativeLog
+) -> Any:
+    """One KV cache of `cells` tokens for all sequences together, so that drafts hold their common prompt once."""
+    params = llama_cpp.llama_context_default_params()
+    params.n_ctx, params.n_batch, params.n_ubatch = cells, batch_tokens, batch_tokens
+    params.n_seq_max, params.n_outputs_max = sequences, sequences
+    params.n_threads = params.n_threads_batch = threads
+    params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
+    params.type_k = params.type_v = {"f16": llama_cpp.GGML_TYPE_F16, "q8_0": llama_cpp.GGML_TYPE_Q8_0}[kv_type]
+    params.kv_unified = params.swa_full = True
+    params.no_perf = True
+    context = llama_cpp.llama_init_from_model(model, params)
+    if not context:
+        raise EngineRefused(
+            f"The engine could not make a context of {cells} tokens ({log.last}); use a smaller context."
+        )
+    return context
+
+
+class Batch:
+    def __init__(self, room: int) -> None:
+        self._batch = llama_cpp.llama_batch_init(room, 0, 1)
+
+    def clear(self) -> None:
+        self._batch.n_tokens = 0
+
+    def add(self, token: int, position: int, sequence: int, *, wants_logits: bool) -> None:
+        batch, at = self._batch, self._batch.n_tokens
+        batch.token[at], batch.pos[at] = token, position
+        batch.n_seq_id[at], batch.seq_id[at][0] = 1, sequence
+        batch.logits[at] = wants_logits
+        batch.n_tokens = at + 1
+
+    def decode(self, context: object) -> int:
+        return int(llama_cpp.llama_decode(context, self._batch))
+
+    def close(self) -> None:
+        llama_cpp.llama_batch_free(self._batch)
+
+
+class Sampler:
+    """Draws tokens. A grammar is asked about the drawn token first and about the whole vocabulary only if it says no:
+    that costs a hundredth and draws from the same tokens."""
+
+    def __init__(self, vocabulary: object, vocabulary_size: int, sampling: Sampling, grammar: str | None) -> None:
+        self._grammar = _grammar(vocabulary, grammar) if grammar is not None else None
+        self._chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
+        for link in _links(vocabulary_size, sampling):
+            llama_cpp.llama_sampler_chain_add(self._chain, link)
+        self._candidates = np.zeros(vocabulary_size, dtype=_TOKEN_DATA)
+
+    def draw(self, logits: Logits) -> int:
+        token = self._draw(logits, through_grammar=False)
+        if self._grammar is not None and not self._is_allowed(token):
+            token = self._draw(logits, through_grammar=True)
+        llama_cpp.llama_sampler_accept(self._chain, token)
+        if self._grammar is not None:
+            llama_cpp.llama_sampler_accept(self._grammar, token)
+        return token
+
+    def _draw(self, logits: Logits, *, through_grammar: bool) -> int:
+        self._candidates["id"] = np.arange(len(logits), dtype=np.int32)
+        self._candidates["logit"] = logits
+        choice = _token_array(self._candidates)
+        if through_grammar:
+            llama_cpp.llama_sampler_apply(self._grammar, ctypes.byref(choice))
+        llama_cpp.llama_sampler_apply(self._chain, ctypes.byref(choice))
+        return int(choice.data[choice.selected].id)
+
+    def _is_allowed(self, token: int) -> bool:
+        single = np.array([(token, 1.0, 0.0)], dtype=_TOKEN_DATA)
+        llama_cpp.llama_sampler_apply(self._grammar, ctypes.byref(_token_array(single)))
+        return bool(np.isfinite(single["logit"][0]))
+
+    def close(self) -> None:
+        llama_cpp.llama_sampler_free(self._chain)
+        if self._grammar is not None:
+            llama_cpp.llama_sampler_free(self._grammar)
+
+
+def _token_array(candidates: npt.NDArray[np.void]) -> Any:
+    """A view: `candidates` must outlive it."""
+    data = candidates.ctypes.data_as(ctypes.POINTER(llama_cpp.llama_token_data))
+    return llama_cpp.llama_token_data_array(data=data, size=len(candidates), selected=-1, sorted=False)
+
+
+def _links(vocabulary_size: int, sampling: Sampling) -> list[Any]:
+    links = []
+    if sampling.repeat_penalty != 1.0:
+        links.append(
+            llama_cpp.llama_sampler_init_penalties(vocabulary_size, _PENALTY_WINDOW, sampling.repeat_penalty, 0.0, 0.0)
+        )
+    if sampling.temperature <= 0:
+        return [*links, llama_cpp.llama_sampler_init_greedy()]
+    if sampling.top_p < 1:
+        links.append(llama_cpp.llama_sampler_init_top_p(sampling.top_p, 1))
+    links.append(llama_cpp.llama_sampler_init_temp(sampling.temperature))
+    return [*links, llama_cpp.llama_sampler_init_dist(sampling.seed & 0xFFFFFFFF)]
+
+
+def _grammar(vocabulary: object, grammar: str) -> Any:
+    made = llama_cpp.llama_sampler_init_grammar(vocabulary, grammar.encode(), b"root")
+    if not made:
+        raise ConstraintError("The engine does not accept this grammar; check its rules (the first one is 'root').")
+    return made
+
+
+def logprob(logits: Logits, token: int) -> float:
+    """Log-softmax at temperature 1, before any sampler touched the logits."""
+    wide = logits.astype(np.float64)
+    peak = wide.max()
+    return float(wide[token] - peak - np.log(np.exp(wide - peak).sum()))
+
+
+class Adapters:
+    """The LoRA files in force. Setting replaces the whole set; an empty set is exactly the base model again."""
+
+    def __init__(self, model: object, context: object) -> None:
+        self._model, self._context = model, context
+        self._loaded: list[Any] = []
+
+    def set(self, adapters: Sequence[tuple[Path, float]]) -> None:
+        """All or nothing: a file that does not fit leaves the old set in force."""
+        opened: list[Any] = []
+        for path, _ in adapters:
+            handle = llama_cpp.llama_adapter_lora_init(self._model, str(path).encode())
+            if not handle:
+                _free(opened)
+                raise AdapterError(f"'{path.name}' is not a LoRA adapter for this model; choose one trained on it.")
+            opened.append(handle)
+        count = len(opened)
+        handles = (llama_cpp.llama_cpp.llama_adapter_lora_p_ctypes * count)(*opened) if count else None
+        scales = (ctypes.c_float * count)(*(scale for _, scale in adapters)) if count else None
+        if llama_cpp.llama_set_adapters_lora(self._context, handles, count, scales) != 0:
+            _free(opened)
+            raise AdapterError("The engine could not apply the adapters; choose others, or none.")
+        _free(self._loaded)
+        self._loaded = opened
+
+
+def _free(handles: Sequence[Any]) -> None:
+    for handle in handles:
+        llama_cpp.llama_adapter_lora_free(handle)
