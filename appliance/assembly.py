@@ -19,7 +19,6 @@ from appliance.decide import FAITHFUL, FIXED, Rules
 from appliance.errors import ConfigError, UsageError
 from appliance.grading import Judges
 from appliance.judge import RulesJudge
-from appliance.process import ProcessId, is_alive
 from appliance.profiles import Profile, load_profiles
 from appliance.steps import RunRequest
 from appliance.store import Run, Store
@@ -55,7 +54,7 @@ def podman_settings(config: Config) -> PodmanSettings:
 
 
 def make_request(config: Config, brief: str, wishes: Wishes) -> RunRequest:
-    """Every choice made explicit, so that a resumed run does what it began. Raises UsageError, ConfigError, ModelError."""
+    """Every choice made explicit, so that a resumed run does what it began. Raises UsageError and ConfigError."""
     generate = config.generate
     base_url = wishes.base_url or config.engine.base_url
     name = wishes.model or (config.engine.remote_model if base_url else generate.model)
@@ -113,7 +112,7 @@ class RealWorkshop:
         return replace(FAITHFUL if run.request.rules == "faithful" else FIXED, steps=run.request.steps)
 
     def reap(self) -> None:
-        reap(podman_settings(self.config), lambda pid, started: is_alive(ProcessId(pid, started)))
+        reap(podman_settings(self.config))
 
     @contextmanager
     def parts(

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
-from appliance.steps import Audit, Grade, Observation, Scores
-
-
-class AppearanceJudge(Protocol):
-    @property
-    def name(self) -> str:
-        """Name and version, e.g. `rules@1`."""
-
-    def grade(self, audit: Audit, brief: str) -> Grade: ...
+from appliance.judge import AppearanceJudge, functionality_unmeasured
+from appliance.steps import Grade, Observation, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +17,7 @@ class Judges:
 
     def grade(self, observation: Observation, brief: str) -> Scores:
         """A step that shows no page is graded 0 for its look; what was not measured is None."""
-        unmeasured = Grade(None, self.functionality_reason, judge="none")
+        unmeasured = functionality_unmeasured(self.functionality_reason)
         if observation.audit is None:
-            return Scores(Grade(0.0, f"no page to look at: {observation.error}", self.appearance.name), unmeasured)
+            return Scores(Grade(0.0, f"no page to look at: {observation.error}", self.appearance.judge), unmeasured)
         return Scores(self.appearance.grade(observation.audit, brief), unmeasured)

@@ -40,7 +40,7 @@ def m001_runs_steps_blobs(db: Database) -> None:
         at TEXT NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL
     );
     CREATE INDEX events_run ON events (run_id, id);
-    CREATE TABLE leases (name TEXT PRIMARY KEY, pid INTEGER NOT NULL, started TEXT NOT NULL, at TEXT NOT NULL)
+    CREATE TABLE leases (name TEXT PRIMARY KEY, pid INTEGER NOT NULL, started INTEGER NOT NULL, at TEXT NOT NULL)
         WITHOUT ROWID;
     """
     for statement in statements.split(";"):

@@ -24,8 +24,8 @@ from sqlite_utils import Database
 
 from appliance.errors import RunBusy, StoreBroken, StoreFull, UnknownRun
 from appliance.migrations import MIGRATIONS
-from appliance.process import ProcessId, is_alive, this_process
 from appliance.steps import Files, RunRequest, RunStatus, Step
+from sandbox.owners import Owner, is_alive
 
 _BUSY_MS = 30_000
 
@@ -283,25 +283,25 @@ class Store:
 
     def take_lease(self, name: str) -> bool:
         """Make this process the owner of `name` unless a living one is."""
-        me = this_process()
+        me = Owner.this_process()
         with self._transaction():
             holder = self._holder(name)
             if holder and holder != me and is_alive(holder):
                 return False
             self._connection.execute(
                 "INSERT OR REPLACE INTO leases (name, pid, started, at) VALUES (?,?,?,?)",
-                (name, me.pid, me.started, _now()),
+                (name, me.pid, me.started_ticks, _now()),
             )
         return True
 
     def drop_lease(self, name: str) -> None:
-        me = this_process()
+        me = Owner.this_process()
         with self._transaction():
             self._connection.execute(
-                "DELETE FROM leases WHERE name = ? AND pid = ? AND started = ?", (name, me.pid, me.started)
+                "DELETE FROM leases WHERE name = ? AND pid = ? AND started = ?", (name, me.pid, me.started_ticks)
             )
 
-    def lease_holder(self, name: str) -> ProcessId | None:
+    def lease_holder(self, name: str) -> Owner | None:
         """The living owner of `name`, None if there is none."""
         with _translated(self.path):
             holder = self._holder(name)
@@ -324,9 +324,9 @@ class Store:
 
     # -- inside a transaction --------------------------------------------------------------------------------------
 
-    def _holder(self, name: str) -> ProcessId | None:
+    def _holder(self, name: str) -> Owner | None:
         row = self._connection.execute("SELECT pid, started FROM leases WHERE name = ?", (name,)).fetchone()
-        return ProcessId(*row) if row else None
+        return Owner(*row) if row else None
 
     def _event(self, run_id: str | None, kind: str, data: Mapping[str, Any]) -> None:
         self._connection.execute(

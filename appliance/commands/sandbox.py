@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import os
+
+import click
+
+from appliance.assembly import podman_settings
+from appliance.config import load_config
+from appliance.output import json_option, print_json, print_table, say
+from sandbox.container import Stack
+from sandbox.image import build_image
+from sandbox.probes import run_probes
+
+
+@click.group()
+def command() -> None:
+    """Build the sandbox images; check the walls."""
+
+
+@command.command()
+@click.option("--stack", type=click.Choice(["static", "vite-react"]), default="static", show_default=True)
+@click.option(
+    "--base", default="", help="An image that is on this machine to build on, such as an official node image."
+)
+@json_option
+def build(stack: str, base: str, as_json: bool) -> None:
+    """Build a stack's image from this machine's own files; does nothing when it is there."""
+    config, _ = load_config(os.environ)
+    chosen: Stack = "vite-react" if stack == "vite-react" else "static"
+    image = build_image(chosen, podman_settings(config), lambda text: say(f"  {text}"), base=base)
+    if as_json:
+        print_json({"stack": stack, "image": image.name, "seconds": image.seconds, "was_there": image.was_there})
+    else:
+        print(f"{stack}: {image.name} {'was there' if image.was_there else f'built in {image.seconds:.0f} s'}")
+
+
+@command.command()
+@json_option
+def check(as_json: bool) -> int:
+    """Try to break out of a real sandbox in named ways; exit code 1 if any of them succeeds."""
+    config, _ = load_config(os.environ)
+    results = []
+    for result in run_probes(podman_settings(config)):
+        results.append(result)
+        if as_json:
+            print_json({"name": result.name, "blocked": result.blocked, "how": result.how})
+    if not as_json:
+        print_table(
+            ("probe", "", "how"),
+            [(result.name, "blocked" if result.blocked else "NOT BLOCKED", result.how) for result in results],
+        )
+        print(f"{sum(result.blocked for result in results)} of {len(results)} blocked")
+    return 0 if all(result.blocked for result in results) else 1
