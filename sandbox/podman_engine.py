@@ -6,6 +6,7 @@ The account's other podman stays untouched: images, containers, run-time files a
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from podman import PodmanClient
-from podman.errors import APIError, PodmanError
-from requests.exceptions import RequestException
+from podman.errors import APIError
 
 from sandbox.errors import (
     CommandTimeout,
@@ -35,6 +35,7 @@ from sandbox.seccomp import site_profile
 
 SERVICE_IDLE_S = 300
 SERVICE_START_S = 15.0
+API_TIMEOUT_S = 120
 PACKAGES = "podman uidmap runc catatonit"
 
 
@@ -137,12 +138,12 @@ class Podman:
         if self._client is not None and self._service is not None and self._service.poll() is None:
             return self._client
         self.begin_service()
-        self._client = PodmanClient(base_url=f"http+unix://{self._service_socket}", timeout=120)
         until = time.monotonic() + SERVICE_START_S
-        while not answers(self._client):
+        while not listens(self._service_socket):
             if time.monotonic() > until:
                 raise PodmanFailed("Podman's API service does not answer; run `podman system service` to see why.")
             time.sleep(0.02)
+        self._client = PodmanClient(base_url=f"http+unix://{self._service_socket}", timeout=API_TIMEOUT_S)
         return self._client
 
     @property
@@ -164,11 +165,10 @@ class Podman:
         self._service_socket.unlink(missing_ok=True)
 
 
-def answers(client: PodmanClient) -> bool:
-    try:
-        return bool(client.ping())
-    except (PodmanError, RequestException, OSError):
-        return False
+def listens(path: Path) -> bool:
+    # Not by the client's own ping: it leaks a descriptor for every connection that is refused.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def refuse_unusable(facts: HostFacts) -> None:
