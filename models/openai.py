@@ -1,0 +1,407 @@
+"""A model behind any OpenAI-compatible address: llama-server, vLLM, or another box of ours.
+
+Answers are streamed, each request in a thread of its own, so that drafts run side by side on the server and a cancelled
+one is dropped within a tenth of a second. Log-probabilities and token ids are not asked for: servers disagree on them.
+"""
+
+import base64
+import json
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from time import monotonic
+from types import TracebackType
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+from models.chat import (
+    MIN_CONTEXT_TOKENS,
+    ChatMessage,
+    Completion,
+    Constraint,
+    Engine,
+    Finish,
+    JsonSchema,
+    Sampling,
+)
+from models.errors import ConstraintError, ContextOverflow, ContextTooSmall, ModelError, RemoteError
+
+_POLL_S = 0.1
+_Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    url: str
+    model: str
+    api_key: str | None
+    context_tokens: int
+    grammar_field: str | None
+    timeout_s: float
+
+
+@dataclass(slots=True)
+class _Answer:
+    """One streamed reply while it comes in."""
+
+    text: str = ""
+    finish: Finish | None = None
+    prompt_tokens: int = 0
+    evaluated_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    draft: int
+    chunk: _Json | None = None
+    error: ModelError | None = None
+
+
+class OpenAIChat:
+    """`url` ends before `/chat/completions`, most often in `/v1`. A cancelled completion knows no token counts.
+
+    `grammar_field`: the request field in which this server takes a GBNF grammar (llama-server: "grammar"); a server
+    that does not know a field drops it without a word, so grammars are refused until one is named.
+    """
+
+    engine: Engine = "remote"
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        api_key: str | None = None,
+        *,
+        context_tokens: int,
+        grammar_field: str | None = None,
+        timeout_s: float = 600,
+    ) -> None:
+        settings = _Settings(url, model, api_key, context_tokens, grammar_field, timeout_s)
+        if settings.context_tokens < MIN_CONTEXT_TOKENS:
+            raise ContextTooSmall(
+                f"A context of {settings.context_tokens} tokens is too small; start the server with"
+                f" {MIN_CONTEXT_TOKENS} or more."
+            )
+        self.settings = settings
+        self.name = settings.model
+        self.context_tokens = settings.context_tokens
+        self._server = _Server(settings)
+        self._counter: Callable[[Sequence[ChatMessage]], int] | None = None
+
+    def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
+        """Exact where the server can tokenize (vLLM, llama-server); elsewhere a third of the bytes, rounded up."""
+        if self._counter is None:
+            self._counter = self._find_counter(messages)
+        return self._counter(messages)
+
+    def chat(
+        self,
+        messages: Sequence[ChatMessage],
+        sampling: Sampling,
+        *,
+        constraint: Constraint | None = None,
+        record: bool = False,
+        prefill: str = "",
+        on_text: Callable[[str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Completion:
+        self._refuse_overflow(messages, [sampling])
+        body = self._body(messages, sampling, constraint, prefill)
+        one = None if on_text is None else lambda _, text: on_text(text)
+        return self._answers([body], one, cancelled)[0]
+
+    def drafts(
+        self,
+        messages: Sequence[ChatMessage],
+        samplings: Sequence[Sampling],
+        *,
+        record: bool = False,
+        on_text: Callable[[int, str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Completion]:
+        self._refuse_overflow(messages, samplings)
+        return self._answers([self._body(messages, s, None, "") for s in samplings], on_text, cancelled)
+
+    def close(self) -> None:
+        """Nothing stays open between calls."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _answers(
+        self,
+        bodies: Sequence[_Json],
+        on_text: Callable[[int, str], None] | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> list[Completion]:
+        started = monotonic()
+        answers = [_Answer() for _ in bodies]
+        events: queue.Queue[_Event] = queue.Queue()
+        streams = [_Stream(self._server, n, body, events) for n, body in enumerate(bodies)]
+        try:
+            for stream in streams:
+                stream.start()
+            while any(a.finish is None for a in answers):
+                if cancelled is not None and cancelled():
+                    _finish_open(answers, started)
+                    break
+                _take_event(events, answers, started, on_text)
+        finally:
+            for stream in streams:
+                stream.stop()
+        return [_completion(answer) for answer in answers]
+
+    def _body(
+        self, messages: Sequence[ChatMessage], sampling: Sampling, constraint: Constraint | None, prefill: str
+    ) -> _Json:
+        body: _Json = {
+            "model": self.name,
+            "messages": [_message(m) for m in messages],
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            "seed": sampling.seed,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if sampling.stop:
+            body["stop"] = list(sampling.stop)
+        if sampling.repeat_penalty != 1.0:
+            body |= {"repeat_penalty": sampling.repeat_penalty, "repetition_penalty": sampling.repeat_penalty}
+        if prefill:
+            body["messages"].append({"role": "assistant", "content": prefill})
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
+        return body | self._constraint(constraint)
+
+    def _constraint(self, constraint: Constraint | None) -> _Json:
+        if constraint is None:
+            return {}
+        if isinstance(constraint, JsonSchema):
+            schema = {"name": "answer", "schema": dict(constraint.schema), "strict": True}
+            return {"response_format": {"type": "json_schema", "json_schema": schema}}
+        if self.settings.grammar_field is None:
+            raise ConstraintError(
+                f"It is not known whether the server of '{self.name}' obeys grammars; name its field (grammar_field),"
+                " or use a JSON schema."
+            )
+        return {self.settings.grammar_field: constraint.grammar}
+
+    def _refuse_overflow(self, messages: Sequence[ChatMessage], samplings: Sequence[Sampling]) -> None:
+        prompt, answer = self.count_tokens(messages), max(s.max_tokens for s in samplings)
+        if prompt + answer > self.context_tokens:
+            raise ContextOverflow(
+                f"The prompt has {prompt} tokens and {answer} are kept for the answer, but the context holds"
+                f" {self.context_tokens}; shorten the prompt or ask for fewer tokens."
+            )
+
+    def _find_counter(self, messages: Sequence[ChatMessage]) -> Callable[[Sequence[ChatMessage]], int]:
+        for count in (self._count_by_messages, self._count_by_template):
+            try:
+                count(messages)
+            except _NotOffered:
+                continue
+            return count
+        return _estimate
+
+    def _count_by_messages(self, messages: Sequence[ChatMessage]) -> int:
+        body = {"model": self.name, "messages": [_message(m) for m in messages], "add_generation_prompt": True}
+        return int(self._server.ask("/tokenize", body, "count"))
+
+    def _count_by_template(self, messages: Sequence[ChatMessage]) -> int:
+        prompt = self._server.ask("/apply-template", {"messages": [_message(m) for m in messages]}, "prompt")
+        body = {"content": prompt, "parse_special": True, "add_special": True}
+        return len(self._server.ask("/tokenize", body, "tokens"))
+
+
+class _NotOffered(Exception):
+    """The server does not have this part of the interface."""
+
+
+class _Server:
+    def __init__(self, settings: _Settings) -> None:
+        self.address = urlsplit(settings.url.rstrip("/"))
+        if self.address.scheme not in ("http", "https") or not self.address.hostname:
+            raise RemoteError(f"'{settings.url}' is not an address of a model server; write http://HOST:PORT/v1.")
+        self._settings = settings
+
+    def open(self) -> HTTPConnection:
+        kind = HTTPSConnection if self.address.scheme == "https" else HTTPConnection
+        return kind(self.address.hostname or "", self.address.port, timeout=self._settings.timeout_s)
+
+    def send(self, connection: HTTPConnection, path: str, body: _Json) -> HTTPResponse:
+        headers = {"Content-Type": "application/json"}
+        if self._settings.api_key:
+            headers["Authorization"] = f"Bearer {self._settings.api_key}"
+        try:
+            connection.request("POST", path, json.dumps(body), headers)
+            return connection.getresponse()
+        except (OSError, HTTPException) as error:
+            raise self.unreachable(error) from error
+
+    def ask(self, path: str, body: _Json, key: str) -> Any:
+        """Paths beside `/v1`, which llama-server and vLLM have and others do not."""
+        with closing(self.open()) as connection:
+            response = self.send(connection, self.address.path.removesuffix("/v1") + path, body)
+            try:
+                answer = json.loads(response.read())
+            except ValueError:
+                raise _NotOffered from None
+            if response.status != 200 or key not in answer:
+                raise _NotOffered
+            return answer[key]
+
+    def unreachable(self, error: Exception) -> RemoteError:
+        where = f"{self.address.scheme}://{self.address.netloc}"
+        return RemoteError(f"The model server at {where} does not answer ({error}); start it or correct its address.")
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One request in its own thread; `stop` closes the connection under it."""
+
+    server: _Server
+    draft: int
+    body: _Json
+    events: "queue.Queue[_Event]"
+    _connection: HTTPConnection | None = None
+    _thread: threading.Thread | None = field(default=None)
+
+    def start(self) -> None:
+        self._connection = self.server.open()
+        self._thread = threading.Thread(target=self._run, args=(self._connection,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        if self._connection is not None and self._connection.sock is not None:
+            with closing(self._connection):
+                _shut(self._connection)
+        if self._thread is not None:
+            self._thread.join(timeout=1)
+
+    def _run(self, connection: HTTPConnection) -> None:
+        try:
+            response = self.server.send(connection, self.server.address.path + "/chat/completions", self.body)
+            if response.status != 200:
+                raise _refusal(response, self.body["model"])
+            for chunk in _chunks(response):
+                self.events.put(_Event(self.draft, chunk=chunk))
+            self.events.put(_Event(self.draft, error=RemoteError("The model server broke off its answer; try again.")))
+        except ModelError as error:
+            self.events.put(_Event(self.draft, error=error))
+        except (OSError, HTTPException, ValueError, AttributeError) as error:
+            # AttributeError: http.client's way of saying that another thread closed the response.
+            self.events.put(_Event(self.draft, error=self.server.unreachable(error)))
+
+
+def _shut(connection: HTTPConnection) -> None:
+    try:
+        connection.sock.shutdown(2)
+    except OSError:
+        return  # the server was quicker
+
+
+def _chunks(response: HTTPResponse) -> Iterator[_Json]:
+    for line in response:
+        if not line.startswith(b"data:"):
+            continue
+        data = line[5:].strip()
+        if data == b"[DONE]":
+            yield {"done": True}
+            return
+        yield json.loads(data)
+
+
+def _refusal(response: HTTPResponse, model: str) -> ModelError:
+    said = response.read(2000).decode("utf-8", errors="replace").strip()
+    if response.status == 400 and "context" in said.lower():
+        return ContextOverflow(f"The server of '{model}' says the prompt is too long: {said}")
+    return RemoteError(f"The server of '{model}' answered {response.status} {response.reason}: {said}")
+
+
+def _take_event(
+    events: "queue.Queue[_Event]",
+    answers: Sequence[_Answer],
+    started: float,
+    on_text: Callable[[int, str], None] | None,
+) -> None:
+    try:
+        event = events.get(timeout=_POLL_S)
+    except queue.Empty:
+        return
+    answer = answers[event.draft]
+    if event.error is not None:
+        if answer.finish is None:
+            raise event.error
+        return
+    text = _take_chunk(answer, event.chunk or {})
+    if text and on_text is not None:
+        on_text(event.draft, text)
+    answer.seconds = monotonic() - started
+
+
+def _take_chunk(answer: _Answer, chunk: _Json) -> str:
+    """The new text. An answer is finished at [DONE], because the token counts come after the last word."""
+    if "error" in chunk:
+        raise RemoteError(f"The model server gave up: {chunk['error']}")
+    if usage := chunk.get("usage"):
+        _take_usage(answer, usage, chunk.get("timings") or {})
+    text = ""
+    for choice in chunk.get("choices") or ():
+        text += (choice.get("delta") or {}).get("content") or ""
+        if reason := choice.get("finish_reason"):
+            answer.is_cut = reason == "length"
+    answer.text += text
+    if chunk.get("done"):
+        answer.finish = "length" if answer.is_cut else "stop"
+    return text
+
+
+def _take_usage(answer: _Answer, usage: _Json, timings: _Json) -> None:
+    answer.prompt_tokens = usage.get("prompt_tokens", 0)
+    answer.completion_tokens = usage.get("completion_tokens", 0)
+    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+    answer.evaluated_tokens = timings.get("prompt_n", answer.prompt_tokens - cached)
+
+
+def _finish_open(answers: Sequence[_Answer], started: float) -> None:
+    for answer in answers:
+        if answer.finish is None:
+            answer.finish, answer.seconds = "cancelled", monotonic() - started
+
+
+def _completion(answer: _Answer) -> Completion:
+    return Completion(
+        answer.text,
+        answer.finish or "cancelled",
+        answer.prompt_tokens,
+        answer.evaluated_tokens,
+        answer.completion_tokens,
+        answer.seconds,
+    )
+
+
+def _message(message: ChatMessage) -> _Json:
+    if not message.images:
+        return {"role": message.role, "content": message.content}
+    pictures = [{"type": "image_url", "image_url": {"url": _data_uri(image)}} for image in message.images]
+    return {"role": message.role, "content": [*pictures, {"type": "text", "text": message.content}]}
+
+
+def _data_uri(image: bytes) -> str:
+    kind: Literal["png", "jpeg"] = "png" if image.startswith(b"\x89PNG") else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
+
+
+def _estimate(messages: Sequence[ChatMessage]) -> int:
+    return sum(8 + -(-len(m.content.encode()) // 3) for m in messages)
