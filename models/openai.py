@@ -7,10 +7,11 @@ one is dropped within a tenth of a second. Log-probabilities and token ids are n
 import base64
 import json
 import queue
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from time import monotonic
 from types import TracebackType
@@ -237,7 +238,12 @@ class _Server:
 
     def open(self) -> HTTPConnection:
         kind = HTTPSConnection if self.address.scheme == "https" else HTTPConnection
-        return kind(self.address.hostname or "", self.address.port, timeout=self._settings.timeout_s)
+        connection = kind(self.address.hostname or "", self.address.port, timeout=self._settings.timeout_s)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise self.unreachable(error) from error
+        return connection
 
     def send(self, connection: HTTPConnection, path: str, body: _Json) -> HTTPResponse:
         headers = {"Content-Type": "application/json"}
@@ -251,8 +257,8 @@ class _Server:
 
     def ask(self, path: str, body: _Json, key: str) -> Any:
         """Paths beside `/v1`, which llama-server and vLLM have and others do not."""
-        with closing(self.open()) as connection:
-            response = self.send(connection, self.address.path.removesuffix("/v1") + path, body)
+        path = self.address.path.removesuffix("/v1") + path
+        with closing(self.open()) as connection, self.send(connection, path, body) as response:
             try:
                 answer = json.loads(response.read())
             except ValueError:
@@ -266,49 +272,43 @@ class _Server:
         return RemoteError(f"The model server at {where} does not answer ({error}); start it or correct its address.")
 
 
-@dataclass(slots=True)
 class _Stream:
-    """One request in its own thread; `stop` closes the connection under it."""
+    """One request in its own thread; `stop` closes the socket under it."""
 
-    server: _Server
-    draft: int
-    body: _Json
-    events: "queue.Queue[_Event]"
-    _connection: HTTPConnection | None = None
-    _thread: threading.Thread | None = field(default=None)
+    def __init__(self, server: "_Server", draft: int, body: _Json, events: "queue.Queue[_Event]") -> None:
+        self._server, self._draft, self._body, self._events = server, draft, body, events
+        # The connection itself forgets its socket as soon as the answer begins.
+        self._socket: socket.socket | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        self._connection = self.server.open()
-        self._thread = threading.Thread(target=self._run, args=(self._connection,), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        if self._connection is not None and self._connection.sock is not None:
-            with closing(self._connection):
-                _shut(self._connection)
-        if self._thread is not None:
-            self._thread.join(timeout=1)
+        if self._socket is not None:
+            with suppress(OSError):  # the server may have been quicker
+                self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(timeout=1)
 
-    def _run(self, connection: HTTPConnection) -> None:
+    def _run(self) -> None:
         try:
-            response = self.server.send(connection, self.server.address.path + "/chat/completions", self.body)
-            if response.status != 200:
-                raise _refusal(response, self.body["model"])
-            for chunk in _chunks(response):
-                self.events.put(_Event(self.draft, chunk=chunk))
-            self.events.put(_Event(self.draft, error=RemoteError("The model server broke off its answer; try again.")))
+            with closing(self._server.open()) as connection:
+                self._socket = connection.sock
+                self._read(self._server.send(connection, self._server.address.path + "/chat/completions", self._body))
         except ModelError as error:
-            self.events.put(_Event(self.draft, error=error))
-        except (OSError, HTTPException, ValueError, AttributeError) as error:
-            # AttributeError: http.client's way of saying that another thread closed the response.
-            self.events.put(_Event(self.draft, error=self.server.unreachable(error)))
+            self._events.put(_Event(self._draft, error=error))
+        except (OSError, HTTPException, ValueError) as error:
+            self._events.put(_Event(self._draft, error=self._server.unreachable(error)))
 
-
-def _shut(connection: HTTPConnection) -> None:
-    try:
-        connection.sock.shutdown(2)
-    except OSError:
-        return  # the server was quicker
+    def _read(self, response: HTTPResponse) -> None:
+        with response:
+            if response.status != 200:
+                raise _refusal(response, self._body["model"])
+            for chunk in _chunks(response):
+                self._events.put(_Event(self._draft, chunk=chunk))
+                if chunk.get("done"):
+                    return
+        raise RemoteError("The model server broke off its answer; try again.")
 
 
 def _chunks(response: HTTPResponse) -> Iterator[_Json]:
