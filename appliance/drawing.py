@@ -36,8 +36,8 @@ def palette(hue: float, saturation: float = 0.55, accent: float = 0.45) -> Palet
         soft=hsl(hue, saturation * 0.75, 0.72),
         main=hsl(hue, saturation, 0.5),
         deep=hsl(hue + 0.03, saturation * 0.9, 0.25),
-        accent=hsl(hue + accent, 0.78, 0.6),
-        warm=hsl(hue + accent + 0.08, 0.7, 0.74),
+        accent=hsl(hue + accent, 0.66, 0.58),
+        warm=hsl(hue + accent + 0.08, 0.62, 0.74),
     )
 
 
@@ -91,3 +91,25 @@ def faint(opacity: float) -> str:
 
 def _more(more: str) -> str:
     return f" {more}" if more else ""
+
+
+def backdrop(colours: Palette, disc: float = 300) -> str:
+    """A light ground with one soft disc behind the subject."""
+    return (
+        rect(0, 0, WIDTH, HEIGHT, colours.sky)
+        + circle(600, 400, disc, colours.haze)
+        + circle(230, 170, 70, colours.haze, faint(0.8))
+        + circle(1010, 610, 100, colours.haze, faint(0.8))
+        + circle(1040, 180, 26, colours.warm)
+        + circle(180, 590, 18, colours.accent)
+    )
+
+
+def shadow(x: float, y: float, across: float, colours: Palette) -> str:
+    """What a thing standing on the ground leaves below it."""
+    return ellipse(x, y, across, across * 0.09, colours.deep, faint(0.16))
+
+
+def ridge(points: list[tuple[float, float]], fill: str, more: str = "") -> str:
+    """A silhouette through the points, filled down to the lower edge."""
+    return polygon([(0, HEIGHT), *points, (WIDTH, HEIGHT)], fill, more)

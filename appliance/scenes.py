@@ -1,31 +1,87 @@
-"""How each subject of a picture is drawn."""
+"""The subjects of pictures by name; the words that ask for each stand in asset_words.toml."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from appliance.drawing import HEIGHT, WIDTH, Palette, circle, faint, path, rect
+from appliance import scene_food as food
+from appliance import scene_goods as goods
+from appliance import scene_leisure as leisure
+from appliance import scene_people as people
+from appliance import scene_places as places
+from appliance import scene_work as work
+from appliance.drawing import Palette
 
 Scene = Callable[[Palette, random.Random], str]
 
-
-def abstract(colours: Palette, chance: random.Random) -> str:
-    """Overlapping soft waves and discs."""
-    shapes = [rect(0, 0, WIDTH, HEIGHT, colours.sky)]
-    for fill in (colours.haze, colours.soft, colours.main):
-        x, y, radius = 1200 * chance.random(), 700 * chance.random(), 120 + 180 * chance.random()
-        shapes.append(circle(x, y, radius, fill, faint(0.55)))
-    shapes.append(
-        circle(300 + 600 * chance.random(), 200 + 300 * chance.random(), 60 + 60 * chance.random(), colours.accent)
-    )
-    for i, fill in enumerate((colours.soft, colours.main, colours.deep)):
-        y = 520 + 90 * i + 40 * chance.random()
-        bend = 60 + 80 * chance.random()
-        shapes.append(
-            path(f"M0 {y:g}C400 {y - bend:g} 700 {y + bend:g} 1200 {y - bend / 2:g}V800H0Z", fill, faint(0.85))
-        )
-    return "".join(shapes)
-
-
-SCENES: dict[str, Scene] = {"abstract": abstract}
+SCENES: Mapping[str, Scene] = {
+    "abstract": work.abstract,
+    "bag": goods.bag,
+    "ball": leisure.ball,
+    "beach": places.beach,
+    "bike": leisure.bike,
+    "bird": people.bird,
+    "books": work.books,
+    "bottle": goods.bottle,
+    "bulb": work.bulb,
+    "burger": food.burger,
+    "cake": food.cake,
+    "calendar": work.calendar,
+    "camera": leisure.camera,
+    "car": places.road,
+    "cat": people.cat,
+    "chart": work.chart,
+    "city": places.city,
+    "coffee": food.coffee,
+    "dog": people.dog,
+    "drink": food.drink,
+    "dumbbell": leisure.dumbbell,
+    "factory": places.factory,
+    "farm": places.farm,
+    "film": leisure.film,
+    "flight": places.flight,
+    "flower": people.flower,
+    "forest": places.forest,
+    "fruit": food.fruit,
+    "game": leisure.game,
+    "gift": leisure.gift,
+    "guitar": leisure.guitar,
+    "headphones": leisure.headphones,
+    "health": people.health,
+    "house": places.house,
+    "interior": places.interior,
+    "lab": work.lab,
+    "laptop": work.laptop,
+    "letter": work.letter,
+    "map": places.map_scene,
+    "mark": work.mark,
+    "meal": food.meal,
+    "meeting": people.meeting,
+    "money": work.money,
+    "mountain": places.mountain,
+    "network": work.network,
+    "office": work.office,
+    "palette": work.palette_scene,
+    "parcel": goods.parcel,
+    "party": leisure.party,
+    "phone": goods.phone,
+    "pizza": food.pizza,
+    "plant": people.plant,
+    "portrait": people.portrait,
+    "rings": leisure.rings,
+    "scales": work.scales,
+    "shield": work.shield,
+    "shirt": goods.shirt,
+    "shoe": goods.shoe,
+    "sofa": goods.sofa,
+    "space": places.space,
+    "tasks": work.tasks,
+    "team": people.team,
+    "tools": work.tools,
+    "truck": goods.truck,
+    "watch": goods.watch,
+    "weather": places.weather,
+    "writing": work.writing,
+    "yoga": people.yoga,
+}
