@@ -50,10 +50,7 @@ class KvSlots:
             continues = 0 < shared == len(held) < len(prompt)
             return self._touch(best if continues else self._emptied(self._oldest(but=())))
         if shared == len(prompt):
-            # The same prompt once more: compute its last batch again, not its last token alone, because another
-            # batch size rounds differently and the same seed would then give another text.
-            self._cut(best, max((s for s in self._slots[best].batch_starts if s < shared), default=0))
-            return self._touch(best)
+            return self._touch(self._again(best, prompt))
         if shared == 0:
             return self._touch(self._emptied(self._oldest(but=())))
         if len(held) - shared > _WORTH_KEEPING and len(self._slots) > 1:
@@ -94,6 +91,16 @@ class KvSlots:
     def clear(self) -> None:
         for sequence in range(len(self._slots)):
             self._emptied(sequence)
+
+    def _again(self, best: int, prompt: Sequence[int]) -> int:
+        """The same prompt once more, so that the same seed gives the same text to the last bit: its last batch is
+        computed again, not its last token alone, and lands in the same cells, because batch size and the order of
+        cells decide how sums are rounded. Earlier answers to this prompt are in the way."""
+        for sequence, slot in enumerate(self._slots):
+            if sequence != best and shared_prefix(slot.tokens, prompt) == len(prompt):
+                self._emptied(sequence)
+        self._cut(best, max((s for s in self._slots[best].batch_starts if s < len(prompt)), default=0))
+        return best
 
     def _oldest(self, but: Sequence[int]) -> int:
         free = [i for i in range(len(self._slots)) if i not in but]
