@@ -6,16 +6,17 @@ import errno
 import fcntl
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
 from appliance.errors import ApplianceError
+from models.hardware import detect_hardware
 from setup import accounts, packages
 from setup.checks import run_checks
 from setup.commands import Commands
-from setup.engine import Variant
 from setup.errors import AccountRefused, NoRoom, SetupError
-from setup.gpu import choose_variant, gpu_facts
+from setup.gpu import VariantChoice, choose_build, has_nvcc
 from setup.places import ROOT_CACHE, Places, find_places, person_cache
 from setup.plan import DEMO, EXTRAS, TEST, Wishes, content_steps, environment_steps, tree_steps
 from setup.steps import Stamps, Step, run_steps, say
@@ -29,6 +30,7 @@ def main() -> int:
     if verb not in WISHES:
         print(f"usage: setup/run {'|'.join(WISHES)}", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         places = set_up(Path.cwd().resolve(), verb)
         return run_checks(places, os.environ) if verb == "test" else 0
@@ -55,14 +57,15 @@ def set_up(checkout: Path, verb: str) -> Places:
     log = open_log()
     commands = Commands(log, Path("/"))
     nothing_done_yet = Stamps(Path(os.devnull))
-    run_steps([packages_step(verb, commands)], nothing_done_yet)
+    choice = choose_build(detect_hardware(), has_nvcc())
+    run_steps([packages_step(verb, choice, commands)], nothing_done_yet)
     run_steps([account_step(commands)], nothing_done_yet)
     account = accounts.find_account()
     if account is None:
         raise AccountRefused("The product's account is still missing after set-up made it; see docs/install.md.")
     places = find_places(checkout, account, os.environ)
     run_steps(tree_steps(places), nothing_done_yet)
-    steps = prepared_steps(places, WISHES[verb], Commands(log, places.tree))
+    steps = prepared_steps(places, WISHES[verb], choice, Commands(log, places.tree))
     if run_steps(steps, Stamps(places.venv / "setup-stamps.json")) == 0:
         say("nothing to do")
     return places
@@ -82,8 +85,8 @@ def open_log() -> Path:
     return cache / "setup.log"
 
 
-def packages_step(verb: str, commands: Commands) -> Step:
-    wanted = (*packages.CORE, *packages.FOR_TESTS) if verb == "test" else packages.CORE
+def packages_step(verb: str, choice: VariantChoice, commands: Commands) -> Step:
+    wanted = (*packages.CORE, *choice.packages, *(packages.FOR_TESTS if verb == "test" else ()))
     return Step(
         "system packages",
         "",
@@ -104,18 +107,16 @@ def account_step(commands: Commands) -> Step:
     return Step("account", "", is_there, make)
 
 
-def prepared_steps(places: Places, wishes: Wishes, commands: Commands) -> list[Step]:
-    variant: Variant
-    variant, notice = choose_variant(gpu_facts())
+def prepared_steps(places: Places, wishes: Wishes, choice: VariantChoice, commands: Commands) -> list[Step]:
     steps = [
-        *environment_steps(places, wishes, variant, commands),
+        *environment_steps(places, wishes, choice.variant, commands),
         *content_steps(places, wishes, os.environ, commands),
     ]
     stamps = Stamps(places.venv / "setup-stamps.json").read()
     if any(step.name not in stamps for step in steps):
         refuse_full_disk(places)
-        if notice:
-            say(notice)
+        if choice.notice:
+            say(choice.notice)
     return steps
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from setup.errors import CommandFailed, NoRoom
 
 LAST_LINES_CHARS = 300
+END_TIMEOUT_S = 10
 DISK_FULL = "No space left on device"
 
 
@@ -42,19 +44,20 @@ class Commands:
             raise CommandFailed(f"{advice} ({Path(command[0]).name} ended with code {code}.)")
 
     def _code(self, command: Sequence[str | Path], environment: Mapping[str, str] | None, output: int | None) -> int:
+        """Ended with all its descendants when we are: a compiler left behind would go on for minutes."""
+        words = [str(word) for word in command]
         env = None if environment is None else {**os.environ, **environment}
         try:
-            return subprocess.run(
-                [str(word) for word in command],
-                cwd=self.cwd,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                check=False,
-            ).returncode
+            process = subprocess.Popen(
+                words, cwd=self.cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+            )
         except FileNotFoundError:
-            raise CommandFailed(f"The program {command[0]} is missing; run the command again.") from None
+            raise CommandFailed(f"The program {words[0]} is missing; run the command again.") from None
+        try:
+            return process.wait()
+        except BaseException:
+            _end_group(process)
+            raise
 
     def _fail(self, program: str, code: int, start: int, advice: str) -> None:
         with self.log.open("rb") as log:
@@ -65,6 +68,15 @@ class Commands:
                 "The disk is full; free at least 6 GB and run the command again: finished steps stay finished."
             )
         raise CommandFailed(f"{advice} ({program}, code {code}: {last_words(output)}; all of it in {self.log})")
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(END_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def last_words(output: str) -> str:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from appliance.account import environment_for
 from appliance.privileges import command_as
+from models.hardware import EngineVariant, parse_cpuinfo
 from setup.commands import Commands
 from setup.environment import NETWORK_ADVICE, PIP_QUIET, pip
 from setup.errors import CommandFailed, EngineUnusable
@@ -26,8 +26,7 @@ from setup.locks import ENGINE, engine_only, lock_path, pinned_version
 from setup.places import Places
 from setup.steps import content_hash, say
 
-Variant = Literal["cpu", "cuda", "vulkan"]
-VARIANT_FLAGS: Mapping[Variant, tuple[str, ...]] = {
+VARIANT_FLAGS: Mapping[EngineVariant, tuple[str, ...]] = {
     "cpu": (),
     "cuda": ("-DGGML_CUDA=ON",),
     "vulkan": ("-DGGML_VULKAN=ON",),
@@ -41,7 +40,7 @@ class Rung:
     """One way to build. `c_flags` are given to the C and the C++ compiler."""
 
     name: str
-    variant: Variant
+    variant: EngineVariant
     c: str
     cxx: str
     cmake: tuple[str, ...] = ()
@@ -57,7 +56,7 @@ class Rung:
         return {"CC": self.c, "CXX": self.cxx, "CMAKE_ARGS": cmake, "CMAKE_BUILD_PARALLEL_LEVEL": str(jobs), **flags}
 
 
-def ladder(variant: Variant, compilers: frozenset[str], machine: str) -> list[Rung]:
+def ladder(variant: EngineVariant, compilers: frozenset[str], machine: str) -> list[Rung]:
     """Fastest first; the last ones run on any processor of this kind. A GPU variant ends in the CPU's rungs."""
     gcc_flags = NO_AMX if machine == "x86_64" else ""
     rungs = []
@@ -77,9 +76,9 @@ def found_compilers() -> frozenset[str]:
 
 
 def processor_flags(cpuinfo: str) -> str:
-    """Instruction sets of the first processor; what a native build depends on."""
-    found = re.search(r"(?m)^(?:flags|Features)\s*:\s*(.*)$", cpuinfo)
-    return " ".join(sorted(found[1].split())) if found else ""
+    """The instruction sets; what a native build depends on."""
+    _, flags = parse_cpuinfo(cpuinfo)
+    return " ".join(sorted(flags))
 
 
 def wheel_folder(cache: Path, rung: Rung, lock: str) -> Path:
@@ -97,7 +96,7 @@ def cached_wheel(folder: Path) -> Path | None:
 class EngineBuilder:
     """Turns the hash-pinned source archive into a wheel; the build's own packages come by hash too."""
 
-    def __init__(self, places: Places, variant: Variant, commands: Commands) -> None:
+    def __init__(self, places: Places, variant: EngineVariant, commands: Commands) -> None:
         self._places = places
         self._lock = lock_path(places.tree, variant)
         self._commands = commands
@@ -150,13 +149,19 @@ def is_pinned(archive: Path, lock_entry: str) -> bool:
     return archive.exists() and f"sha256:{hashlib.sha256(archive.read_bytes()).hexdigest()}" in lock_entry
 
 
-def install_engine(places: Places, variant: Variant, commands: Commands, is_root: bool) -> str:
+def install_engine(places: Places, variant: EngineVariant, commands: Commands, is_root: bool) -> str:
     builder = EngineBuilder(places, variant, commands)
     rungs = ladder(variant, found_compilers(), platform.machine())
 
+    python = str(places.venv / "bin" / "python")
+    # Otherwise a broken checkout would look like a broken engine, and be built for in vain.
+    commands.run([python, "-c", "import models.self_test"], "The checkout is not whole; clone it again.")
+
     def works() -> bool:
-        test = [str(places.venv / "bin" / "python"), "-m", "models.self_test"]
-        return commands.passes(command_as(places.account, test) if is_root else test)
+        test = [python, "-m", "models.self_test"]
+        if not is_root:
+            return commands.passes(test)
+        return commands.passes(command_as(places.account, test), environment_for(places.account, os.environ))
 
     taken, reasons = first_that_works(rungs, lambda rung: put_in(places, builder.wheel(rung), commands), works)
     because = f"; {'; '.join(reasons)}" if reasons else ""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.privileges import Account
+from models.hardware import EngineVariant
 from setup import copy
 from setup.commands import Commands
-from setup.engine import Variant, install_engine, processor_flags
+from setup.engine import install_engine, processor_flags
 from setup.environment import (
     GPU_RUNTIME,
     create_environment,
@@ -63,7 +64,7 @@ def is_current_copy(places: Places) -> bool:
     return link.is_symlink() and link.readlink() == places.venv and copy.is_in_step(places.checkout, places.tree)
 
 
-def environment_steps(places: Places, wishes: Wishes, variant: Variant, commands: Commands) -> list[Step]:
+def environment_steps(places: Places, wishes: Wishes, variant: EngineVariant, commands: Commands) -> list[Step]:
     is_root = os.geteuid() == 0
     locks = (variant, "build", *wishes.extras)
     processor = processor_flags(Path("/proc/cpuinfo").read_text())
