@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
-from sandbox.packages import PackagesRefused, complete_project
+from sandbox.packages import PackageRefused, complete_project
 
 from appliance.audit import PageDriver, audit
 from appliance.steps import Audit, Files, Finding, Observation
@@ -94,7 +94,7 @@ class Site:
         if self._stack == "vite-react":
             try:
                 project = complete_project(files)
-            except PackagesRefused as refused:
+            except PackageRefused as refused:
                 return Look(Observation("packages", error=str(refused)), {}, files)
             files, notes = project.files, project.notes
         if "index.html" not in files:
