@@ -12,7 +12,8 @@
     ├── PortTaken (OSError)                    the wished preview port is in use
     ├── BrowserMissing (FileNotFoundError)     no Chromium or ChromeDriver
     ├── BrowserRefused (PermissionError)       Chromium's own sandbox cannot be on here
-    ├── BrowserCrashed (ConnectionError)       Chromium or its tab died
+    ├── BrowserCrashed (ConnectionError)       Chromium or its tab died or hangs; the next open() starts it anew
+    ├── ScriptFailed (RuntimeError)            our own script threw in the page, or the page left meanwhile
     ├── PackageRefused (ValueError)            a package the baked stack does not hold
     └── WorkspaceRefused (ValueError)          a path or file that may not enter or leave a site
 
@@ -69,6 +70,10 @@ class BrowserRefused(SandboxError, PermissionError):
 
 
 class BrowserCrashed(SandboxError, ConnectionError):
+    pass
+
+
+class ScriptFailed(SandboxError, RuntimeError):
     pass
 
 
