@@ -317,7 +317,7 @@ def _place(url: str) -> str:
 
 def _source(event: PageEvent) -> str:
     place = _place(event.url).lstrip("/") or "index.html"
-    numbers = [str(number) for number in (event.line, event.column) if number is not None]
+    numbers = [str(number) for number in (event.line, event.column) if number]
     return ":".join([place, *numbers])
 
 
