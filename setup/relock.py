@@ -27,7 +27,7 @@ def inputs(project: dict[str, object]) -> dict[str, list[str]]:
         "dev": list(extras["dev"]),
         "vision": list(extras["vision"]),
         "train": list(extras["train"]),
-        "build": list(project["build-system"]["requires"]),  # type: ignore[index]
+        "build": [*project["build-system"]["requires"], *project["dependency-groups"]["editable-build"]],  # type: ignore[index]
         "engine-build": list(project["dependency-groups"]["engine-build"]),  # type: ignore[index]
     }
 
