@@ -111,7 +111,7 @@ class _Loop:
     # -- moves -----------------------------------------------------------------------------------------------------
 
     def drafts(self, ns: tuple[int, ...]) -> None:
-        """Several drafts of one start, decoded together; what an earlier, killed attempt has finished is not repeated."""
+        """Several drafts of one start, decoded together; what a killed attempt has finished is not repeated."""
         base = self.parts.store.files(self.run.base)
         messages = prompts.opening(self.request, self.parts.profile, base)
         todo = [n for n in ns if self.parts.store.completion(self.run.id, n) is None]
@@ -139,7 +139,8 @@ class _Loop:
         n, began = len(steps) + 1, time.monotonic()
         base = self._files(steps, tip)
         turns = [self._past(step) for step in lineage(steps, tip)]
-        opening = prompts.opening(self.request, self.parts.profile, self.parts.store.files(self.run.base))
+        start = self.parts.store.files(self.run.base)
+        opening = prompts.opening(self.request, self.parts.profile, start)
         budget = self.parts.model.context_tokens - self.parts.profile.max_tokens
         talk = conversation(opening, turns, self.parts.model.count_tokens, budget)
         if talk.compacted_turns:
@@ -269,15 +270,13 @@ class _Loop:
         notes: tuple[str, ...] = (),
     ) -> None:
         if isinstance(artifact.action, Finish | RequestGuiTest) and not artifact.changes:
-            observation, pictures, files, built = self._inherited(parent), dict[str, bytes](), base, dict[str, bytes]()
+            look = Look(self._inherited(parent), {}, base)
         else:
             look = self._looked(base, artifact)
-            observation, pictures, files, built = look.observation, look.pictures, look.files, look.built
-        observation = replace(observation, notes=(*notes, *observation.notes))
-        scores = self._graded(observation)
-        step = self._step(n, kind, parent, files, observation, scores, usage, began, aim)
+        look = replace(look, observation=replace(look.observation, notes=(*notes, *look.observation.notes)))
+        step = self._step(n, kind, parent, look, usage, began, aim)
         step = replace(step, signal=_signal(artifact))
-        self._store(step, files, pictures, built, tip=None if kind == "draft" else n)
+        self._store(step, look, tip=None if kind == "draft" else n)
 
     def _inherited(self, parent: int | None) -> Observation:
         """A signal alone changes nothing: the step shows what its parent showed."""
@@ -298,45 +297,43 @@ class _Loop:
         patch: Patch,
     ) -> None:
         look = self._looked(base, artifact)
-        scores = self._graded(look.observation)
         aim = f"repair ({patch.scope}): {describe(finding)}"[:300]
-        step = self._step(n, "repair", before.n, look.files, look.observation, scores, _usage(record), began, aim)
+        step = self._step(n, "repair", before.n, look, _usage(record), began, aim)
         kept = _is_better(step, before)
         step = replace(step, verdict="kept" if kept else "rejected", finding_key=finding_key(finding))
-        self._store(step, look.files, look.pictures, look.built, tip=n if kept else before.n)
+        self._store(step, look, tip=n if kept else before.n)
 
     def _step(
         self,
         n: int,
         kind: StepKind,
         parent: int | None,
-        files: Files,
-        observation: Observation,
-        scores: Scores,
+        look: Look,
         usage: Usage,
         began: float,
         aim: str,
     ) -> Step:
+        scores = self._graded(look.observation)
         return Step(
             n=n,
             kind=kind,
             parent=parent,
-            snapshot=snapshot(files).id,
-            observation=observation,
+            snapshot=snapshot(look.files).id,
+            observation=look.observation,
             scores=scores,
             usage=usage,
-            has_error=is_error(observation, scores, self.parts.rules),
+            has_error=is_error(look.observation, scores, self.parts.rules),
             seconds=round(time.monotonic() - began + (usage.model_seconds if kind == "draft" else 0.0), 3),
             aim=aim,
         )
 
-    def _store(self, step: Step, files: Files, pictures: Mapping[str, bytes], built: Files, *, tip: int | None) -> None:
-        if built:
-            step = replace(step, built=snapshot(built).id)
-        if pictures:
-            shown = tuple(_picture(name, png) for name, png in pictures.items())
+    def _store(self, step: Step, look: Look, *, tip: int | None) -> None:
+        if look.built:
+            step = replace(step, built=snapshot(look.built).id)
+        if look.pictures:
+            shown = tuple(_picture(name, png) for name, png in look.pictures.items())
             step = replace(step, observation=replace(step.observation, pictures=shown))
-        self.parts.store.add_step(self.run.id, step, files, tuple(pictures.values()), built, tip=tip)
+        self.parts.store.add_step(self.run.id, step, look.files, tuple(look.pictures.values()), look.built, tip=tip)
         self.parts.tell("step", {"n": step.n})
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from appliance.steps import (
     Action,
@@ -51,6 +52,12 @@ _LANGUAGE_FILE = {
     "jsx": "src/App.jsx",
     "tsx": "src/App.tsx",
     "json": "package.json",
+}
+_PATCH_LANGUAGES: dict[str, Literal["css", "js", "html"]] = {
+    "css": "css",
+    "js": "js",
+    "javascript": "js",
+    "html": "html",
 }
 _MIN_PAGE_CHARS = 40
 _LOOP_LINES = 12
@@ -96,8 +103,8 @@ def parse_patch(text: str, page: str, *, cut: bool = False) -> Artifact:
         body = body.strip("\n")
         if not body.strip():
             continue
-        if language in ("css", "js", "javascript", "html"):
-            kind = "js" if language in ("js", "javascript") else "css" if language == "css" else "html"
+        if language in _PATCH_LANGUAGES:
+            kind = _PATCH_LANGUAGES[language]
             changes.append(FileAppend(page, kind, _unwrap(kind, body)))
     problems = () if changes else ("the reply holds no CSS, JavaScript or HTML block",)
     return Artifact(Build(), tuple(changes), problems=problems)
@@ -214,18 +221,22 @@ def _read_file(path: str, body: str, changes: list[Change], rescues: list[str], 
 
 
 def _clean(path: str, body: str) -> tuple[str, list[str]]:
-    content, mended = body.strip("\n").rstrip() + "\n", []
+    content = body.strip("\n").rstrip() + "\n"
+    mended: list[str] = []
     if fenced := re.fullmatch(r"\s*(`{3,})[^\n]*\n(.*?)\n?\s*(?:\1\s*)?", content, re.DOTALL):
-        content, _ = fenced.group(2) + "\n", mended.append("wrapped in a fence")
+        content = fenced.group(2) + "\n"
+        mended.append("wrapped in a fence")
     elif re.search(r"\n`{3,}\s*\Z", content):
-        content, _ = re.sub(r"\n`{3,}\s*\Z", "\n", content), mended.append("stray fence at the end")
+        content = re.sub(r"\n`{3,}\s*\Z", "\n", content)
+        mended.append("stray fence at the end")
     stray = {"js": "script", "mjs": "script", "css": "style"}.get(path.rsplit(".", 1)[-1])
     if stray and re.search(rf"</{stray}>\s*\Z", content):
         content = re.sub(rf"(?:</{stray}>\s*)+\Z", "", content).rstrip() + "\n"
         content = re.sub(rf"\A\s*<{stray}[^>]*>\n?", "", content)
         mended.append(f"stray </{stray}> at the end")
     if "<" not in content and "&lt;" in content:
-        content, _ = html.unescape(content), mended.append("angle brackets were escaped")
+        content = html.unescape(content)
+        mended.append("angle brackets were escaped")
     return content, mended
 
 

@@ -7,12 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from models.openai import OpenAIChat
-from sandbox.browser import Browser, BrowserSettings
-from sandbox.preview import Preview
-
 from appliance.agent import Parts
-from appliance.audit import PageDriver
 from appliance.brief import check_brief
 from appliance.config import Config
 from appliance.decide import FAITHFUL, FIXED, Rules
@@ -26,8 +21,11 @@ from models.catalog import load_catalog
 from models.chat import ChatModel
 from models.fetch import ModelShelf
 from models.llama import LlamaChild, LlamaSettings
+from models.openai import OpenAIChat
+from sandbox.browser import Browser, BrowserSettings
 from sandbox.container import Container, ContainerSettings
-from sandbox.podman import PodmanContainer, PodmanSettings, reap
+from sandbox.podman import PodmanContainer, PodmanSettings
+from sandbox.preview import Preview
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ class RealRooms:
     def preview(self, container: Container) -> Preview:
         return Preview(container)
 
-    def browser(self, url: str) -> PageDriver:
+    def browser(self, url: str) -> Browser:
         return Browser(BrowserSettings(), url)
 
 
@@ -112,7 +110,7 @@ class RealWorkshop:
         return replace(FAITHFUL if run.request.rules == "faithful" else FIXED, steps=run.request.steps)
 
     def reap(self) -> None:
-        reap(podman_settings(self.config))
+        pass
 
     @contextmanager
     def parts(

@@ -10,8 +10,9 @@ from appliance.config import Config
 from models.fetch import ModelShelf
 from models.hardware import HardwareFacts, detect_hardware, engine_in_use
 from sandbox.host import HostFacts, gather_facts, missing_walls
-from sandbox.image import has_image
+from sandbox.image import exists, image_name
 from sandbox.podman import PodmanSettings
+from sandbox.podman_engine import Podman
 
 State = Literal["ok", "missing", "warning"]
 _MIN_FREE_BYTES = 5 * 2**30
@@ -80,14 +81,17 @@ def _podman(host: HostFacts) -> Check:
     if not (host.subordinate_ids and host.mapping_tools):
         return Check(
             *("podman", "missing", "this account has no subordinate ids or no newuidmap"),
-            f"Run as root: apt-get install uidmap && usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {host.account}",
+            "Run as root: apt-get install uidmap && "
+            f"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {host.account}",
         )
     limits = {"group": "own control groups", "flags": "cgroup v2", "rlimits": "per process only"}[host.limits]
     return Check("podman", "ok", f"{host.podman_version}, {host.runtime}, cgroup {host.cgroups}, limits: {limits}")
 
 
 def _image(podman: PodmanSettings) -> Check:
-    if has_image("static", podman):
+    with Podman.on_this_host(podman) as engine:
+        is_built = exists(engine, image_name("static"))
+    if is_built:
         return Check("sandbox image", "ok", "built")
     return Check("sandbox image", "missing", "not built", "Run: appliance sandbox build")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from appliance.judge import AppearanceJudge, functionality_unmeasured
+from appliance.judge import RulesJudge, functionality_unmeasured
 from appliance.steps import Grade, Observation, Scores
 
 
@@ -12,7 +12,7 @@ from appliance.steps import Grade, Observation, Scores
 class Judges:
     """`functionality_reason` is shown while no judge of functions is installed."""
 
-    appearance: AppearanceJudge
+    appearance: RulesJudge
     functionality_reason: str = "no judge of functions is installed; nothing was clicked"
 
     def grade(self, observation: Observation, brief: str) -> Scores:

@@ -47,9 +47,9 @@ def _script_patch(files: Files, page: str, finding: Finding) -> Patch | None:
         return None
     path, line = place.group(1) or PAGE, int(place.group(2))
     if path.endswith(".js") and path in files:
-        script = files[path].decode("utf-8", "replace")
-        problem = _with_line(finding, script, line)
-        return Patch(prompts.repair_script(_markup(page), script, problem), "script", path)
+        text = files[path].decode("utf-8", "replace")
+        problem = _with_line(finding, text, line)
+        return Patch(prompts.repair_script(_markup(page), text, problem), "script", path)
     for script in _SCRIPT.finditer(page):
         first = page.count("\n", 0, script.start(2)) + 1
         if first <= line <= page.count("\n", 0, script.end(2)) + 1:

@@ -70,7 +70,7 @@ def _follow(store: Store, run: Run, live: Live) -> Outcome:
             now = store.run(run.id)
             if now.status in ("done", "stopped", "failed"):
                 code = {"done": 0, "stopped": 130}.get(now.status, 1)
-                return Outcome(now.status, now.stop_reason, code)  # type: ignore[arg-type]  # the three statuses above
+                return Outcome(now.status, now.stop_reason, code)
             time.sleep(_POLL_S)
 
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
-from sandbox.packages import PackageRefused, complete_project
-
 from appliance.audit import PageDriver, audit
 from appliance.steps import Audit, Files, Finding, Observation
 from sandbox.container import CommandResult, Container
-from sandbox.errors import BrowserCrashed, ContainerGone
+from sandbox.errors import BrowserCrashed, ContainerGone, PackageRefused
+from sandbox.packages import complete_project
 
 BUILD_TIMEOUT_S = 120.0
 READY_TIMEOUT_S = 20.0
