@@ -67,6 +67,8 @@ class BrowserSettings:
     page_timeout_s: int = 20
     quiet_timeout_s: float = 3.0
     """How long to wait after the load event for requests still under way."""
+    profiles_in: Path = Path("/tmp")
+    """Short, because Chromium makes sockets below it."""
     accept_dialogs: bool = False
     """What confirm() answers; alert and prompt are always dismissed."""
 
@@ -191,7 +193,7 @@ class Session:
     def __enter__(self) -> Self:
         chromium, chromedriver = find_programs(self._settings)
         with ExitStack() as stack:
-            folder = Path(tempfile.mkdtemp(prefix=f"{PROFILE_PREFIX}{Owner.this_process()}-"))
+            folder = Path(tempfile.mkdtemp("", f"{PROFILE_PREFIX}{Owner.this_process()}-", self._settings.profiles_in))
             stack.callback(remove_folder, folder)
             nowhere = stack.enter_context(socket.socket())
             # Bound but never listening: the proxy's address refuses every connection, and nobody else can take it.

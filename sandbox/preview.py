@@ -5,7 +5,7 @@ import errno
 import http.client
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from sandbox.site_server import UnixConnection
 HOST = "127.0.0.1"
 BLOCK_BYTES = 65536
 POLL_S = 0.02
+SETTLING_TURNS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +81,20 @@ class Preview:
         self._relays.add(task)
         try:
             await relay(self._socket, reader, writer)
+        except asyncio.CancelledError:
+            writer.transport.abort()
         finally:
             self._relays.discard(task)
 
     async def _shut(self) -> None:
         assert self._listener is not None  # entered before
         self._listener.close()
+        # A connection taken last needs some turns of the loop until its relay runs and can be ended.
+        await turns(SETTLING_TURNS)
         for task in self._relays:
             task.cancel()
         await asyncio.gather(*self._relays, return_exceptions=True)
-        await self._listener.wait_closed()
+        await turns(SETTLING_TURNS)
 
     def _end_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -99,21 +104,25 @@ class Preview:
 
 async def relay(socket: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Both directions until both have ended; a side that breaks ends the pair, not the preview."""
-    with suppress(OSError, asyncio.CancelledError):
-        try:
-            site_reader, site_writer = await asyncio.open_unix_connection(str(socket))
-        except OSError:
-            writer.close()
-            return
-        try:
-            async with asyncio.TaskGroup() as pair:
-                pair.create_task(copy(reader, site_writer))
-                pair.create_task(copy(site_reader, writer))
-        except* OSError:
-            pass  # the browser or the site hung up
-        finally:
-            site_writer.close()
-            writer.close()
+    try:
+        site_reader, site_writer = await asyncio.open_unix_connection(str(socket))
+    except OSError:
+        writer.close()
+        return
+    try:
+        async with asyncio.TaskGroup() as pair:
+            pair.create_task(copy(reader, site_writer))
+            pair.create_task(copy(site_reader, writer))
+    except* OSError:
+        pass  # the browser or the site hung up
+    finally:
+        site_writer.close()
+        writer.close()
+
+
+async def turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

@@ -169,6 +169,13 @@ async function obey(request, response) {
   }
 }
 
-const listen = (handler, fd) => http.createServer(handler).on('error', (error) => { throw error }).listen({ fd: Number(fd) })
+function listen(handler, fd) {
+  const server = http.createServer(handler)
+  // A client may close its own direction as soon as it has asked.
+  server.httpAllowHalfOpen = true
+  server.on('error', (error) => { throw error })
+  server.listen({ fd: Number(fd) })
+}
+
 listen(show, options.http)
 listen(obey, options.control)
