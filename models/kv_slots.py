@@ -94,7 +94,7 @@ class KvSlots:
 
     def _again(self, best: int, prompt: Sequence[int]) -> int:
         """The same prompt once more, so that the same seed gives the same text to the last bit: its last batch is
-        computed again, not its last token alone, and lands in the same cells, because batch size and the order of
+        computed again as it was, and lands in the same cells, because batch size and the order of
         cells decide how sums are rounded. Earlier answers to this prompt are in the way."""
         for sequence, slot in enumerate(self._slots):
             if sequence != best and shared_prefix(slot.tokens, prompt) == len(prompt):

@@ -22,14 +22,13 @@ from models.llama_native import (
     AbortSwitch,
     Adapters,
     Batch,
-    Logits,
+    GrammarGuard,
     NativeLog,
-    Sampler,
     load_model,
-    logprob,
     open_context,
 )
 from models.llama_text import Picture, PromptWriter, Vocabulary
+from models.sampler import Logits, TokenDrawer, logprob
 from models.text_stream import TextStream
 
 _NO_ROOM, _ABORTED = 1, 2
@@ -66,7 +65,8 @@ class _Draft:
     number: int
     sequence: int
     sampling: Sampling
-    sampler: Sampler
+    drawer: TokenDrawer
+    guard: GrammarGuard | None
     text: TextStream
     tokens: list[int] = field(default_factory=list)
     pieces: list[bytes] = field(default_factory=list)
@@ -141,7 +141,7 @@ class LlamaEngine:
     ) -> list[Completion]:
         started = monotonic()
         drafts = [
-            _Draft(first_number + n, -1, s, self._sampler(s, grammar), TextStream(s.stop))
+            _Draft(first_number + n, -1, s, TokenDrawer(s), self._guard(grammar), TextStream(s.stop))
             for n, s in enumerate(samplings)
         ]
         try:
@@ -151,14 +151,18 @@ class LlamaEngine:
             return [self._completion(request, d, prompt, 0 if n else evaluated, started) for n, d in enumerate(drafts)]
         finally:
             for draft in drafts:
-                draft.sampler.close()
+                if draft.guard is not None:
+                    draft.guard.close()
 
     def _read_prompt(self, drafts: Sequence[_Draft], prompt: Sequence[int], record: bool, on_text: OnText) -> int:
-        """Evaluates what the cache lacks and draws every draft's first token. The number of tokens evaluated."""
+        """Evaluates what the cache lacks and draws every draft's first token. The number of tokens evaluated.
+
+        The last token is a batch of its own, so that it is the only one to compute when the same prompt comes again.
+        """
         sequence = self._slots.take(prompt)
         start = at = len(self._slots[sequence].tokens)
         while at < len(prompt):
-            tokens = prompt[at : at + self.options.batch_tokens]
+            tokens = prompt[at : min(at + self.options.batch_tokens, max(at + 1, len(prompt) - 1))]
             self._batch.clear()
             for n, token in enumerate(tokens):
                 self._batch.add(token, at + n, sequence, wants_logits=at + n + 1 == len(prompt))
@@ -202,7 +206,7 @@ class LlamaEngine:
                 raise EngineRefused(f"The engine could not go on (status {status}: {self.log.last}); try again.")
 
     def _take(self, draft: _Draft, logits: Logits, record: bool, on_text: OnText) -> None:
-        token = draft.sampler.draw(logits)
+        token = _draw(draft, logits)
         draft.tokens.append(token)
         if record:
             draft.logprobs.append(logprob(logits, token))
@@ -274,8 +278,8 @@ class LlamaEngine:
                 f" {self.options.context_tokens}; shorten the prompt, ask for fewer tokens, or load a larger context."
             )
 
-    def _sampler(self, sampling: Sampling, grammar: str | None) -> Sampler:
-        return Sampler(self._vocabulary.handle, self._vocabulary.size, sampling, grammar)
+    def _guard(self, grammar: str | None) -> GrammarGuard | None:
+        return None if grammar is None else GrammarGuard(self._vocabulary.handle, grammar)
 
     def _logits(self, row: int) -> Logits:
         pointer: Any = llama_cpp.llama_get_logits_ith(self._context, row)
@@ -284,6 +288,16 @@ class LlamaEngine:
     def _chat_template(self) -> str:
         template = llama_cpp.llama_model_chat_template(self._model, None)
         return (template or b"").decode("utf-8", errors="replace")
+
+
+def _draw(draft: _Draft, logits: Logits) -> int:
+    token = draft.drawer.draw(logits)
+    if draft.guard is not None:
+        if not draft.guard.allows(token):
+            token = draft.drawer.draw(draft.guard.masked(logits))
+        draft.guard.accept(token)
+    draft.drawer.accept(token)
+    return token
 
 
 def _turns(samplings: Sequence[Sampling], room: int, parallel: int) -> list[list[Sampling]]:

@@ -14,15 +14,12 @@ import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
-from models.chat import Sampling
 from models.errors import AdapterError, ConstraintError, EngineRefused
+from models.sampler import Logits
 
-_PENALTY_WINDOW = 64
 _ERROR_LEVEL = 4
 
 _TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
-
-Logits = npt.NDArray[np.float32]
 
 
 class NativeLog:
@@ -114,78 +111,36 @@ class Batch:
         llama_cpp.llama_batch_free(self._batch)
 
 
-class Sampler:
-    """Draws tokens. A grammar is asked about the drawn token first and about the whole vocabulary only if it says no:
-    that costs a hundredth and draws from the same tokens."""
+class GrammarGuard:
+    """Says which tokens a grammar allows next. One token is asked about cheaply; the whole vocabulary takes a hundred
+    times as long, so that is for when the drawn token was refused."""
 
-    def __init__(self, vocabulary: object, vocabulary_size: int, sampling: Sampling, grammar: str | None) -> None:
-        self._grammar = _grammar(vocabulary, grammar) if grammar is not None else None
-        self._chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
-        for link in _links(vocabulary_size, sampling):
-            llama_cpp.llama_sampler_chain_add(self._chain, link)
-        self._candidates = np.zeros(vocabulary_size, dtype=_TOKEN_DATA)
+    def __init__(self, vocabulary: object, grammar: str) -> None:
+        self._sampler = llama_cpp.llama_sampler_init_grammar(vocabulary, grammar.encode(), b"root")
+        if not self._sampler:
+            raise ConstraintError("The engine does not accept this grammar; check its rules (the first one is 'root').")
 
-    def draw(self, logits: Logits) -> int:
-        token = self._draw(logits, through_grammar=False)
-        if self._grammar is not None and not self._is_allowed(token):
-            token = self._draw(logits, through_grammar=True)
-        llama_cpp.llama_sampler_accept(self._chain, token)
-        if self._grammar is not None:
-            llama_cpp.llama_sampler_accept(self._grammar, token)
-        return token
+    def allows(self, token: int) -> bool:
+        return bool(np.isfinite(self._apply(np.array([(token, 1.0, 0.0)], dtype=_TOKEN_DATA))[0]))
 
-    def _draw(self, logits: Logits, *, through_grammar: bool) -> int:
-        self._candidates["id"] = np.arange(len(logits), dtype=np.int32)
-        self._candidates["logit"] = logits
-        choice = _token_array(self._candidates)
-        if through_grammar:
-            llama_cpp.llama_sampler_apply(self._grammar, ctypes.byref(choice))
-        llama_cpp.llama_sampler_apply(self._chain, ctypes.byref(choice))
-        return int(choice.data[choice.selected].id)
+    def masked(self, logits: Logits) -> Logits:
+        """-inf for every token that the grammar forbids."""
+        candidates = np.zeros(len(logits), dtype=_TOKEN_DATA)
+        candidates["id"] = np.arange(len(logits), dtype=np.int32)
+        candidates["logit"] = logits
+        return self._apply(candidates)
 
-    def _is_allowed(self, token: int) -> bool:
-        single = np.array([(token, 1.0, 0.0)], dtype=_TOKEN_DATA)
-        llama_cpp.llama_sampler_apply(self._grammar, ctypes.byref(_token_array(single)))
-        return bool(np.isfinite(single["logit"][0]))
+    def accept(self, token: int) -> None:
+        llama_cpp.llama_sampler_accept(self._sampler, token)
 
     def close(self) -> None:
-        llama_cpp.llama_sampler_free(self._chain)
-        if self._grammar is not None:
-            llama_cpp.llama_sampler_free(self._grammar)
+        llama_cpp.llama_sampler_free(self._sampler)
 
-
-def _token_array(candidates: npt.NDArray[np.void]) -> Any:
-    """A view: `candidates` must outlive it."""
-    data = candidates.ctypes.data_as(ctypes.POINTER(llama_cpp.llama_token_data))
-    return llama_cpp.llama_token_data_array(data=data, size=len(candidates), selected=-1, sorted=False)
-
-
-def _links(vocabulary_size: int, sampling: Sampling) -> list[Any]:
-    links = []
-    if sampling.repeat_penalty != 1.0:
-        links.append(
-            llama_cpp.llama_sampler_init_penalties(vocabulary_size, _PENALTY_WINDOW, sampling.repeat_penalty, 0.0, 0.0)
-        )
-    if sampling.temperature <= 0:
-        return [*links, llama_cpp.llama_sampler_init_greedy()]
-    if sampling.top_p < 1:
-        links.append(llama_cpp.llama_sampler_init_top_p(sampling.top_p, 1))
-    links.append(llama_cpp.llama_sampler_init_temp(sampling.temperature))
-    return [*links, llama_cpp.llama_sampler_init_dist(sampling.seed & 0xFFFFFFFF)]
-
-
-def _grammar(vocabulary: object, grammar: str) -> Any:
-    made = llama_cpp.llama_sampler_init_grammar(vocabulary, grammar.encode(), b"root")
-    if not made:
-        raise ConstraintError("The engine does not accept this grammar; check its rules (the first one is 'root').")
-    return made
-
-
-def logprob(logits: Logits, token: int) -> float:
-    """Log-softmax at temperature 1, before any sampler touched the logits."""
-    wide = logits.astype(np.float64)
-    peak = wide.max()
-    return float(wide[token] - peak - np.log(np.exp(wide - peak).sum()))
+    def _apply(self, candidates: npt.NDArray[np.void]) -> Logits:
+        data = candidates.ctypes.data_as(ctypes.POINTER(llama_cpp.llama_token_data))
+        view = llama_cpp.llama_token_data_array(data=data, size=len(candidates), selected=-1, sorted=False)
+        llama_cpp.llama_sampler_apply(self._sampler, ctypes.byref(view))
+        return np.ascontiguousarray(candidates["logit"])
 
 
 class Adapters:
