@@ -3,10 +3,13 @@
 import asyncio
 import errno
 import http.client
+import socket
 import threading
 import time
-from contextlib import closing
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,7 +21,8 @@ from sandbox.site_server import UnixConnection
 HOST = "127.0.0.1"
 BLOCK_BYTES = 65536
 POLL_S = 0.02
-SETTLING_TURNS = 10
+BACKLOG = 256
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,8 @@ class Preview:
         self._port = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="preview", daemon=True)
-        self._relays: set[asyncio.Task[None]] = set()
-        self._listener: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener = socket.socket()
 
     @property
     def port(self) -> int:
@@ -51,14 +55,16 @@ class Preview:
         return f"http://{HOST}:{self._port}"
 
     def __enter__(self) -> Self:
-        self._thread.start()
         try:
-            asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+            self._listen()
         except OSError as error:
-            self._end_loop()
+            self._listener.close()
+            self._loop.close()
             if error.errno == errno.EADDRINUSE:
                 raise PortTaken(f"Port {self._wished_port} is in use; choose another one.") from error
             raise
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._begin(), self._loop).result()
         return self
 
     def __exit__(
@@ -71,30 +77,38 @@ class Preview:
         """The first HTTP answer of the site's root, whatever its status."""
         return wait_for_http(self._socket, timeout_s)
 
-    async def _listen(self) -> None:
-        self._listener = await asyncio.start_server(self._accept, HOST, self._wished_port, backlog=256)
-        self._port = self._listener.sockets[0].getsockname()[1]
+    def _listen(self) -> None:
+        self._listener.setblocking(False)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind((HOST, self._wished_port))
+        self._listener.listen(BACKLOG)
+        self._port = self._listener.getsockname()[1]
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # start_server runs this as a task
-        self._relays.add(task)
-        try:
-            await relay(self._socket, reader, writer)
-        except asyncio.CancelledError:
-            writer.transport.abort()
-        finally:
-            self._relays.discard(task)
+    async def _begin(self) -> None:
+        # Taken by hand: asyncio's own server forgets a connection that arrives while it closes.
+        self._loop.add_reader(self._listener, self._accept)
+
+    def _accept(self) -> None:
+        with suppress(BlockingIOError, ConnectionError):  # it went away again
+            client, _ = self._listener.accept()
+            client.setblocking(False)
+            # A relay that is cancelled before it runs closes nothing itself.
+            self._keep(relay(self._socket, client)).add_done_callback(partial(close_socket, client))
+
+    def _keep(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _shut(self) -> None:
-        assert self._listener is not None  # entered before
-        self._listener.close()
-        # A connection taken last needs some turns of the loop until its relay runs and can be ended.
-        await turns(SETTLING_TURNS)
-        for task in self._relays:
+        self._loop.remove_reader(self._listener)
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._relays, return_exceptions=True)
-        await turns(SETTLING_TURNS)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._listener.close()
+        # Transports close their sockets one turn of the loop later.
+        await asyncio.sleep(0)
 
     def _end_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -102,27 +116,34 @@ class Preview:
         self._loop.close()
 
 
-async def relay(socket: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def relay(site: Path, client: socket.socket) -> None:
     """Both directions until both have ended; a side that breaks ends the pair, not the preview."""
     try:
-        site_reader, site_writer = await asyncio.open_unix_connection(str(socket))
-    except OSError:
-        writer.close()
-        return
-    try:
-        async with asyncio.TaskGroup() as pair:
+        async with (
+            streams(asyncio.open_connection(sock=client)) as (reader, writer),
+            streams(asyncio.open_unix_connection(str(site))) as (site_reader, site_writer),
+            asyncio.TaskGroup() as pair,
+        ):
             pair.create_task(copy(reader, site_writer))
             pair.create_task(copy(site_reader, writer))
     except* OSError:
-        pass  # the browser or the site hung up
-    finally:
-        site_writer.close()
+        pass  # the browser or the site hung up, or nobody serves it any more
+
+
+@asynccontextmanager
+async def streams(opening: Coroutine[None, None, Streams]) -> AsyncIterator[Streams]:
+    """Flushed when all went well, cut off when not."""
+    reader, writer = await opening
+    try:
+        yield reader, writer
         writer.close()
+        await writer.wait_closed()
+    finally:
+        writer.transport.abort()
 
 
-async def turns(count: int) -> None:
-    for _ in range(count):
-        await asyncio.sleep(0)
+def close_socket(taken: socket.socket, _: asyncio.Task[None]) -> None:
+    taken.close()
 
 
 async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
