@@ -43,8 +43,8 @@ def site_font_sheet(texts: Iterable[str]) -> str:
     return SHEET_MARK + font_sheet(wanted_families(texts))
 
 
-def wanted_families(texts: Iterable[str]) -> Mapping[str, FontFamily]:
-    """Every loadable family that the texts name → the kit's family that stands for it; Inter if none is named."""
+def wanted_families(texts: Iterable[str], *, default: bool = True) -> Mapping[str, FontFamily]:
+    """Every loadable family that the texts name → the kit's family that stands for it; by default Inter if none is."""
     everything = [text for text in texts if not text.startswith(SHEET_MARK)]
     declared = {name.strip().lower() for text in everything for name in _DECLARED.findall(text)}
     own = {family.name.lower(): family for family in font_families()}
@@ -52,7 +52,7 @@ def wanted_families(texts: Iterable[str]) -> Mapping[str, FontFamily]:
     for name in sorted({name for text in everything for name in _named_families(text)}):
         if name.lower() not in declared and name.lower() not in asset_words().system_fonts:
             wanted[name] = own.get(name.lower()) or nearest_family(name)
-    return wanted or {"Inter": own["inter"]}
+    return wanted or ({"Inter": own["inter"]} if default else {})
 
 
 def nearest_family(name: str) -> FontFamily:

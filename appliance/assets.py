@@ -10,12 +10,21 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote
 
-from appliance.asset_sheets import SHEET_MARK, find_icon, icon_svg, site_font_sheet, site_icon_sheet, wanted_families
+from appliance.asset_names import brief_icon, kit_name, remote_size, remote_words, says_little, slug, stem
+from appliance.asset_sheets import (
+    SHEET_MARK,
+    find_icon,
+    icon_svg,
+    nearest_family,
+    site_font_sheet,
+    site_icon_sheet,
+    wanted_families,
+)
 from appliance.colours import asked_colours, parse_colour
 from appliance.pictures import known_subject, picture
-from appliance.references import MARKUP, Reference, find_references, is_external, is_placeholder, names_picture
+from appliance.references import MARKUP, SCRIPTS, Reference, find_references, is_external, is_placeholder, names_picture
 from appliance.steps import Files
 from sandbox.kit import icon_words, kit_files
 
@@ -55,6 +64,7 @@ def complete(files: Files, brief: str, stack: Stack = "static") -> Completed:
     for path in sorted(files):
         if (text := _text(files[path])) is not None:
             site.complete_file(path, text)
+    site.bring_dynamic()
     site.link_fonts()
     site.make_sheets()
     added = tuple(sorted(path for path in site.files if path not in files))
@@ -99,14 +109,30 @@ class _Site:
             return self._answer_external(reference, url, text)
         if "${" in url or "{{" in url:
             return start, end, None
-        if (name := _kit_name(url)) is not None and (made := self._bring_in(name, reference)) is not None:
+        if (name := kit_name(url)) is not None and (made := self._bring_in(name, reference)) is not None:
             address = self._address(made, reference)
             return start, end, address if address != url else None
         if reference.kind in ("picture", "favicon") and names_picture(url) and not self._exists(url, reference):
-            made = self._picture_for(reference, _stem(url))
+            if reference.words in ("body", "html") and not reference.path.endswith(SCRIPTS):
+                # A picture behind the whole text would do more harm than the missing one.
+                self.notes.append(f"{reference.path}: the page's background {url} does not exist and is left out.")
+                return *reference.whole, "none"
+            made = self._picture_for(reference, stem(url))
             self.notes.append(f"{reference.path}: {url} does not exist; {made} takes its place.")
             return start, end, self._address(made, reference)
+        if reference.kind == "font" and not self._exists(url, reference):
+            made = self._font_for(reference)
+            self.notes.append(f"{reference.path}: the font file {url} does not exist; {made} takes its place.")
+            return start, end, self._address(made, reference)
         return start, end, None
+
+    def _font_for(self, reference: Reference) -> str:
+        """A file of the kit for a face whose own file is missing or elsewhere."""
+        family = nearest_family(reference.words)
+        path = f"kit/fonts/{family.faces[0].file}"
+        self._add_shipped(f"fonts/{family.faces[0].file}")
+        self._add_shipped(f"fonts/{family.slug}.LICENSE.txt")
+        return path
 
     # what stands outside the site
 
@@ -118,6 +144,10 @@ class _Site:
             self.external.append(ExternalReference(url, reference.path, line, kind, "nothing"))
             return *reference.whole, ""
         self.external.append(ExternalReference(url, reference.path, line, kind, made))
+        if made == "kit/fonts.css" and self.stack == "vite-react" and not reference.path.endswith(MARKUP):
+            # Vite would copy an imported sheet without its fonts; `link_fonts` puts the link into the page.
+            self.notes.append(f"{reference.path}:{line}: {url} is replaced by a link to kit/fonts.css in the page.")
+            return *reference.whole, ""
         if not made:
             self.notes.append(f"{reference.path}:{line}: {url} cannot be loaded without a network; write it without.")
             return reference.start, reference.end, None
@@ -132,10 +162,12 @@ class _Site:
             return "kit/icons.css" if reference.kind == "style" else ""
         if re.search(r"//fonts\.|//use\.typekit|/fonts?/|fontsource|fontshare", lowered) and reference.kind == "style":
             return "kit/fonts.css"
+        if reference.kind == "font":
+            return self._font_for(reference)
         if reference.kind in ("picture", "favicon") and (
             names_picture(url) or is_placeholder(url) or reference.base == "file"
         ):
-            return self._picture_for(reference, _remote_words(url), _remote_size(url))
+            return self._picture_for(reference, remote_words(url), remote_size(url))
         return ""
 
     # what the kit has
@@ -145,54 +177,60 @@ class _Site:
         folder, _, leaf = name.rpartition("/")
         if name in ("fonts.css", "icons.css"):
             return f"kit/{name}"
-        if f"{self.root}kit/{name}" in self.files:
+        if f"{self._root_for(reference)}kit/{name}" in self.files:
             return f"kit/{name}"
         if folder == "icons":
             return self._bring_icon(posixpath.splitext(leaf)[0], reference)
         if folder == "pictures" or (not folder and names_picture(leaf)):
-            return self._bring_picture(posixpath.splitext(leaf)[0])
+            return self._bring_picture(posixpath.splitext(leaf)[0], reference)
         if name in kit_files():
-            self.files[f"{self.root}kit/{name}"] = kit_files()[name]
+            self.files[f"{self._root_for(reference)}kit/{name}"] = kit_files()[name]
             return f"kit/{name}"
         return None
 
-    def _bring_icon(self, stem: str, reference: Reference) -> str:
-        name, _, colour = stem.rpartition("-")
-        if stem in icon_words() or parse_colour(colour) is None:
-            name, colour = stem, ""
+    def _bring_icon(self, leaf: str, reference: Reference) -> str:
+        name, _, colour = leaf.rpartition("-")
+        if leaf in icon_words() or parse_colour(colour) is None:
+            name, colour = leaf, ""
         if find_icon(name) != name:
             self.notes.append(f"{reference.path}: the kit has no icon {name}; {find_icon(name)} takes its place.")
-        path = f"kit/icons/{slug(stem)}.svg"
-        self.files.setdefault(self.root + path, icon_svg(name, colour))
+        path = f"kit/icons/{slug(leaf)}.svg"
+        self.files.setdefault(self._root_for(reference) + path, icon_svg(name, colour))
         return path
 
-    def _bring_picture(self, words: str) -> str:
+    def _bring_picture(self, words: str, reference: Reference) -> str:
         size = re.search(r"-(\d{2,4})x(\d{2,4})$", words)
         width, height = (int(size[1]), int(size[2])) if size else (360, 240)
         path = f"kit/pictures/{slug(words)}.svg"
         topic = slug(words[: size.start()] if size else words).replace("-", " ")
         colours = tuple(colour.accepted[0] for colour in asked_colours(self.brief))
-        self.files.setdefault(self.root + path, picture(topic, width, height, colours=colours))
+        made = picture(topic, width, height, colours=colours)
+        self.files.setdefault(self._root_for(reference) + path, made)
         return path
 
     def _picture_for(self, reference: Reference, words: str, size: str = "") -> str:
         """A generated picture for a place that had another: named by its alt text or file name, else by the brief."""
         if reference.kind == "favicon":
-            return self._bring_icon(f"{_brief_icon(self.brief)}-slategray", reference)
-        said = slug(f"{reference.words} {words}") if _says_little(reference.words) else slug(reference.words)
+            return self._bring_icon(f"{brief_icon(self.brief)}-slategray", reference)
+        said = slug(f"{reference.words} {words}") if says_little(reference.words) else slug(reference.words)
         said = said or "picture"
         if not known_subject(said) and (subject := known_subject(self.brief)):
             said = f"{said}-{subject}"
-        return self._bring_picture(f"{said[:60].strip('-')}{size}")
+        return self._bring_picture(f"{said[:60].strip('-')}{size}", reference)
 
     # addresses
 
+    def _root_for(self, reference: Reference) -> str:
+        """Vite refuses to import from `public/`, so what a script imports lies beside the sources."""
+        return "src/" if self.stack == "vite-react" and _imports(reference) else self.root
+
     def _address(self, made: str, reference: Reference) -> str:
         """How `reference` names the file at the kit path `made`."""
-        if self.stack == "vite-react":
-            if reference.base == "file" and reference.path.endswith((".js", ".jsx", ".mjs", ".ts", ".tsx")):
-                return posixpath.relpath(self.root + made, posixpath.dirname(reference.path) or ".")
+        if self.stack == "vite-react" and not _imports(reference):
             return f"/{made}"
+        if self.stack == "vite-react":
+            address = posixpath.relpath(f"src/{made}", posixpath.dirname(reference.path) or ".")
+            return address if address.startswith(".") else f"./{address}"
         if reference.base == "file":
             return posixpath.relpath(made, posixpath.dirname(reference.path) or ".")
         return self._depth_of_pages(reference.path) + made
@@ -219,19 +257,36 @@ class _Site:
     # sheets
 
     def link_fonts(self) -> None:
-        """Pages that name a web font but never load one get the kit's sheet."""
+        """Pages that name a web font but never load it get the kit's sheet."""
         texts = self._texts()
-        named = [name for name in wanted_families(texts.values()) if any(name in text for text in texts.values())]
-        if not named or any("kit/fonts.css" in text for text in texts.values()):
+        sheets = {path: text for path, text in texts.items() if not path.endswith(MARKUP)}
+        if any(path.endswith(".css") and "kit/fonts.css" in text for path, text in sheets.items()):
             return
-        for path in [path for path in texts if path.endswith(MARKUP)]:
+        for path in [path for path in texts if path.endswith(MARKUP) and "kit/fonts.css" not in texts[path]]:
+            named = wanted_families([texts[path], *sheets.values()], default=False)
             head = re.search(r"</head\s*>|<body\b", texts[path], re.IGNORECASE)
-            if head is None:
+            if not named or head is None:
                 continue
             depth = "/" if self.stack == "vite-react" else "../" * path.count("/")
             link = f'<link rel="stylesheet" href="{depth}kit/fonts.css">\n'
             self.files[path] = (texts[path][: head.start()] + link + texts[path][head.start() :]).encode()
-            self.notes.append(f"{path}: names the font {named[0]} without loading it; kit/fonts.css is linked.")
+            self.notes.append(f"{path}: the font {min(named)} was named but not loaded; kit/fonts.css is linked.")
+
+    def bring_dynamic(self) -> None:
+        """A script that puts addresses together gets every part of the kit that it names in quotes."""
+        for path, text in self._texts().items():
+            for folder in ("icons", "pictures"):
+                if re.search(rf"kit/{folder}/(?:\$\{{|[\"'`]\s*\+)", text):
+                    self._bring_quoted(folder, path, text)
+
+    def _bring_quoted(self, folder: str, path: str, text: str) -> None:
+        for name in dict.fromkeys(re.findall(r"[\"'`]([A-Za-z0-9][A-Za-z0-9 _-]{1,40})[\"'`]", text)):
+            if folder == "icons" and name in icon_words():
+                self.files.setdefault(f"{self.root}kit/icons/{name}.svg", icon_svg(name))
+            elif folder == "pictures" and known_subject(name):
+                colours = tuple(colour.accepted[0] for colour in asked_colours(self.brief))
+                made = picture(slug(name).replace("-", " "), 360, 240, colours=colours)
+                self.files.setdefault(f"{self.root}kit/pictures/{name}.svg", made)
 
     def make_sheets(self) -> None:
         texts = self._texts()
@@ -263,9 +318,8 @@ class _Site:
         }
 
 
-def slug(words: str) -> str:
-    """Lower-case words joined by hyphens; letters outside ASCII are dropped."""
-    return re.sub(r"[^a-z0-9]+", "-", unquote(words).lower().replace("'", "")).strip("-")
+def _imports(reference: Reference) -> bool:
+    return reference.base == "file" and reference.path.endswith(SCRIPTS)
 
 
 def _text(content: bytes) -> str | None:
@@ -273,61 +327,6 @@ def _text(content: bytes) -> str | None:
         return content.decode()
     except UnicodeDecodeError:
         return None
-
-
-def _kit_name(url: str) -> str | None:
-    """`icons/search.svg` for any spelling of an address under `kit/`."""
-    found = re.search(r"^(?:\.{0,2}/)*(?:public/)?kit/([^?#]+)", url)
-    return unquote(found[1]) if found else None
-
-
-def _stem(url: str) -> str:
-    return posixpath.splitext(posixpath.basename(re.split(r"[?#]", url)[0]))[0]
-
-
-_GENERIC = re.compile(
-    r"image|img|picture|photo|pic|placeholder|item|product|logo|icon|thumb(?:nail)?|banner|hero|avatar"
-)
-
-
-def _says_little(words: str) -> bool:
-    return not [word for word in slug(words).split("-") if len(word) > 2 and not _GENERIC.fullmatch(word)]
-
-
-def _remote_words(url: str) -> str:
-    """What a picture service was asked for: its text or search words, else a speaking file name."""
-    parts = urlsplit(url.split("${")[0])
-    query = parse_qs(parts.query)
-    for key in ("text", "name", "query", "q", "keywords", "seed"):
-        if key in query:
-            return " ".join(query[key])
-    if re.search(r"pravatar|randomuser|ui-avatars|robohash|dicebear|gravatar", parts.netloc):
-        return "portrait " + " ".join(re.findall(r"\d+", parts.path + parts.query))
-    asked = [word for word in re.split(r"[,&/+]", unquote(parts.query)) if re.fullmatch(r"[a-zA-Z -]{3,30}", word)]
-    if asked and "unsplash" in parts.netloc:
-        return " ".join(asked)
-    words = re.findall(r"[a-z]{3,}", _stem(parts.path).lower())
-    speaking = [word for word in words if word not in ("photo", "random", "seed", "img", "image", "jpg", "api")]
-    return " ".join(speaking) if speaking and not re.search(r"photo-\d{6,}", url) else ""
-
-
-def _remote_size(url: str) -> str:
-    """`-300x200` for the size that a picture service was asked for; empty if the address names none."""
-    if found := re.search(r"(?<!\d)(\d{2,4})\s*[x/]\s*(\d{2,4})(?!\d)", url):
-        return f"-{found[1]}x{found[2]}"
-    query = parse_qs(urlsplit(url).query)
-    width = query.get("w", query.get("width", [""]))[0]
-    if width.isdigit() and 16 <= int(width) <= 4000:
-        return f"-{width}x{int(width) * 2 // 3}"
-    if (single := re.search(r"/(\d{2,4})(?:[?/.]|$)", url)) and is_placeholder(url):
-        return f"-{single[1]}x{single[1]}"
-    return ""
-
-
-def _brief_icon(brief: str) -> str:
-    """The first word of the brief that the kit has an icon for; a globe if there is none."""
-    words = re.findall(r"[a-z]{4,}", brief.lower())
-    return next((word for word in words if word in icon_words()), "globe")
 
 
 _LIGATURE = re.compile(

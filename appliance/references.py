@@ -30,6 +30,7 @@ _SCRIPT_TOKEN = re.compile(
     r"//[^\n]*|/\*.*?\*/|\"((?:\\.|[^\"\\\n])*)\"|'((?:\\.|[^'\\\n])*)'|`((?:\\.|[^`\\])*)`", re.DOTALL
 )
 _IMPORTING = re.compile(r"(?:\bfrom|\bimport|\brequire\s*\(|\bimport\s*\(|\bnew\s+URL\s*\()\s*$")
+_ONLY_A_NAME = re.compile(r"(?:download|file_?name|accept|endsWith|includes|type)\b[\s\"',=:(]*$", re.IGNORECASE)
 _NAMED_NEARBY = re.compile(r"\b(?:alt|name|title|label|caption)\s*[:=]\s*[{]?\s*[\"'`]([^\"'`$]{2,80})[\"'`]")
 _PICTURE_HOSTS = re.compile(
     r"^(?:https?:)?//(?:[\w-]+\.)*(?:placeholder\.com|placehold\.co|placehold\.it|placeholdit\.com|dummyimage\.com"
@@ -161,10 +162,22 @@ def _in_sheet(path: str, text: str, offset: int, base: Base) -> Iterator[Referen
         if any(match.start(group) in span for span in inside_imports):
             continue
         kind: ReferenceKind = "font" if _in_font_face(visible, match.start()) else "picture"
-        selector = visible[: visible.rfind("{", 0, match.start())].rpartition("}")[2].strip() if "{" in visible else ""
-        words = " ".join(re.findall(r"[a-zA-Z]{3,}", selector)) if len(selector) < 60 else ""
+        words = _family_of_face(visible, match.start()) if kind == "font" else _selector_words(visible, match.start())
         here = (offset + match.start(group), offset + match.end(group))
         yield Reference(path, *here, match[group], kind, base, words, (offset + match.start(), offset + match.end()))
+
+
+def _selector_words(sheet: str, place: int) -> str:
+    """The words of the rule's selector, which often say what its picture shows."""
+    opening = sheet.rfind("{", 0, place)
+    selector = sheet[:opening].rpartition("}")[2].strip() if opening >= 0 else ""
+    return " ".join(re.findall(r"[a-zA-Z]{3,}", selector)) if len(selector) < 60 else ""
+
+
+def _family_of_face(sheet: str, place: int) -> str:
+    face = sheet[sheet.rfind("{", 0, place) : sheet.find("}", place)]
+    found = re.search(r"font-family\s*:\s*[\"']?([^\"';]+)", face)
+    return found[1].strip() if found else ""
 
 
 def _in_font_face(sheet: str, place: int) -> bool:
@@ -177,12 +190,13 @@ def _in_script(path: str, text: str, offset: int) -> Iterator[Reference]:
         if token.lastindex is None:
             continue
         value, start = token[token.lastindex], token.start(token.lastindex)
-        base: Base = "file" if _IMPORTING.search(text[max(0, token.start() - 40) : token.start()]) else "page"
+        before = text[max(0, token.start() - 40) : token.start()]
+        base: Base = "file" if _IMPORTING.search(before) else "page"
         if "<" in value and ">" in value:
             yield from _in_markup(path, value, offset + start, "page")
         elif "url(" in value:
             yield from _in_sheet(path, value, offset + start, "page")
-        elif _is_asset(value):
+        elif _is_asset(value) and not _ONLY_A_NAME.search(before):
             words = _words_near(text, token)
             whole = (offset + token.start(), offset + token.end())
             yield Reference(path, offset + start, offset + start + len(value), value, "picture", base, words, whole)

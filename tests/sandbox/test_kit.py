@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from sandbox.kit import font_families, icon_words, kit_files
+
+
+def test_the_kit_is_small_enough_to_travel():
+    assert sum(len(content) for content in kit_files().values()) < 2.5 * 2**20
+
+
+def test_there_is_a_family_for_every_use():
+    assert {family.kind for family in font_families()} == {"sans", "display", "serif", "display-serif", "mono"}
+
+
+def test_the_sheet_names_only_faces_that_are_there():
+    named = re.findall(rb'url\("([^"]+)"\)', kit_files()["fonts.css"])
+    assert {name.decode() for name in named} == {name for name in kit_files() if name.endswith(".woff2")}
+    assert all(kit_files()[name.decode()][:4] == b"wOF2" for name in named)
+
+
+def test_faces_cover_polish_and_turkish_letters():
+    for family in font_families():
+        ranges = ",".join(face.unicode_range for face in family.faces if face.style == "normal")
+        spans = [tuple(int(end, 16) for end in span.split("-")) for span in re.findall(r"U\+([0-9A-F-]+)", ranges)]
+        for letter in "aéąłğşß€":
+            assert any(span[0] <= ord(letter) <= span[-1] for span in spans), (family.name, letter)
+
+
+@pytest.mark.parametrize("name", ["search", "shopping-cart", "user", "menu", "mail", "star", "trash-2", "arrow-right"])
+def test_the_icons_that_pages_ask_for_most_are_there(name):
+    assert f"icons/{name}.svg" in kit_files()
+
+
+def test_every_icon_is_a_drawing_in_the_text_colour_with_words_to_find_it():
+    icons = {name: content for name, content in kit_files().items() if name.endswith(".svg")}
+    assert len(icons) > 250
+    for name, content in icons.items():
+        assert ElementTree.fromstring(content).attrib["stroke"] == "currentColor", name
+    assert {f"icons/{name}.svg" for name in icon_words()} == set(icons)
+
+
+def test_every_third_party_file_comes_with_its_licence():
+    licences = {name for name in kit_files() if name.endswith("LICENSE.txt")}
+    assert licences == {"icons/LICENSE.txt", *(f"fonts/{family.slug}.LICENSE.txt" for family in font_families())}
+    assert all(b"Copyright" in kit_files()[name] or b"ISC" in kit_files()[name] for name in licences)
