@@ -114,10 +114,14 @@ def run_delivering(command: Sequence[str], environment: Mapping[str, str], out: 
 def _check_writable(out: Path, uid: int, gid: int) -> None:
     """Before the work starts: nobody waits for a site that cannot be delivered."""
     become(uid, gid)
-    check_free(out)
-    nearest = next(path for path in (out.parent, *out.parent.parents) if path.exists())
+    refusal = f"Whoever owns the way to {out} may not write there; name another folder after --out."
+    try:
+        check_free(out)
+        nearest = next(path for path in (out.parent, *out.parent.parents) if path.exists())
+    except PermissionError:
+        raise ExportRefused(refusal) from None
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise ExportRefused(f"The owner of {nearest} may not write there; name another folder after --out.")
+        raise ExportRefused(refusal)
 
 
 def _receive(reader: int, writer: int, out: Path, uid: int, gid: int) -> None:
