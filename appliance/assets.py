@@ -117,6 +117,8 @@ class _Site:
                 # A picture behind the whole text would do more harm than the missing one.
                 self.notes.append(f"{reference.path}: the page's background {url} does not exist and is left out.")
                 return *reference.whole, "none"
+            if reference.base == "page" and (folder := _JOINED_FOLDER.search(text)) and "/" not in url:
+                return start, end, self._joined(reference, folder[1] or folder[2], url)
             made = self._picture_for(reference, stem(url))
             self.notes.append(f"{reference.path}: {url} does not exist; {made} takes its place.")
             return start, end, self._address(made, reference)
@@ -125,6 +127,15 @@ class _Site:
             self.notes.append(f"{reference.path}: the font file {url} does not exist; {made} takes its place.")
             return start, end, self._address(made, reference)
         return start, end, None
+
+    def _joined(self, reference: Reference, folder: str, name: str) -> str | None:
+        """The script puts `folder` before the bare file name, so the picture must lie there; None if one does."""
+        if f"{self.root}{folder}{name}" in self.files:
+            return None
+        leaf = f"{slug(stem(name)) or 'picture'}.svg"
+        self.files.setdefault(f"{self.root}{folder}{leaf}", picture(f"{reference.words} {stem(name)}", 360, 240))
+        self.notes.append(f"{reference.path}: {folder}{name} does not exist; {folder}{leaf} takes its place.")
+        return leaf
 
     def _font_for(self, reference: Reference) -> str:
         """A file of the kit for a face whose own file is missing or elsewhere."""
@@ -329,6 +340,7 @@ def _text(content: bytes) -> str | None:
         return None
 
 
+_JOINED_FOLDER = re.compile(r"[\"']((?:[\w.-]+/)+)[\"']\s*\+|`((?:[\w.-]+/)+)\$\{[^}]*\}`")
 _LIGATURE = re.compile(
     r"(<(i|span)\b[^<>]*\bclass(?:Name)?=[\"'])([^\"']*\bmaterial-(?:icons|symbols)[\w-]*[^\"']*)([\"'][^<>]*>)\s*([a-z][a-z0-9_]+)\s*(</\2>)"
 )

@@ -36,11 +36,17 @@ def known_subject(words: str) -> str:
     votes: dict[str, int] = {}
     subjects = asset_words().subjects
     for word in _words(words):
-        for form in (word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("ing")):
+        for form in _forms(word):
             if form in subjects:
                 votes[subjects[form]] = votes.get(subjects[form], 0) + 1
                 break
     return max(votes, key=lambda subject: votes[subject]) if votes else ""
+
+
+def _forms(word: str) -> tuple[str, ...]:
+    """The word, then its likely singular and stem."""
+    singular = word[:-3] + "y" if word.endswith("ies") else word.removesuffix("s")
+    return word, singular, word.removesuffix("es"), word.removesuffix("ing"), word.removesuffix("er")
 
 
 def _words(topic: str) -> list[str]:
