@@ -16,6 +16,7 @@ from podman.errors import APIError, ImageNotFound
 from sandbox.container import Stack
 from sandbox.errors import ImageMissing
 from sandbox.kit import kit_files
+from sandbox.owners import Owner
 from sandbox.podman_engine import Podman, PodmanSettings, api_error
 from sandbox.rootfs import NodeFiles, entry, write_rootfs
 from sandbox.site_server import SERVER_FILE
@@ -24,6 +25,8 @@ REPOSITORY = "localhost/webgen-appliance"
 CONTAINERFILE = Path(__file__).with_name("Containerfile.site")
 ROOTFS_RECIPE = Path(__file__).with_name("rootfs.py")
 PATH_SETTING = "PATH=/usr/local/bin:/usr/bin:/bin"
+
+SCRATCH_PREFIX = "webgen-image-"
 
 Progress = Callable[[str], None]
 
@@ -72,19 +75,24 @@ def build_image(stack: Stack, settings: PodmanSettings, progress: Progress, *, b
     return BuiltImage(name, time.monotonic() - started, was_there)
 
 
+def scratch_prefix() -> str:
+    """Names the owner, so that what a killed build leaves behind can be removed."""
+    return f"{SCRATCH_PREFIX}{Owner.this_process()}-"
+
+
 def exists(podman: Podman, name: str) -> bool:
     return bool(podman.client().images.exists(name))
 
 
 def import_base(podman: Podman) -> None:
-    with tempfile.TemporaryDirectory(prefix="webgen-base-", dir=podman.settings.home) as folder:
+    with tempfile.TemporaryDirectory(prefix=scratch_prefix(), dir=podman.settings.home) as folder:
         rootfs = Path(folder) / "rootfs.tar"
         write_rootfs(rootfs, node_files())
         podman.run(["podman", "import", "--quiet", f"--change=ENV {PATH_SETTING}", str(rootfs), base_name()])
 
 
 def build_site(podman: Podman, name: str, stack: Stack, base: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="webgen-image-", dir=podman.settings.home) as folder:
+    with tempfile.TemporaryDirectory(prefix=scratch_prefix(), dir=podman.settings.home) as folder:
         write_context(Path(folder), stack)
         podman.run(
             [

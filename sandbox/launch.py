@@ -11,6 +11,7 @@ FIRST_UID = 1000
 HTTP_FD, CONTROL_FD = 3, 4
 """Open descriptors begin at 3 in a program that is handed listening sockets."""
 MIB = 1024 * 1024
+SMALLEST_DATA_MIB = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ def limit_flags(settings: ContainerSettings, limits: Limits) -> list[str]:
     """Per-process limits always; for the whole site only podman on a delegating cgroup v2 host can be told here."""
     flags = [f"--ulimit=nproc={settings.pids}:{settings.pids}", "--ulimit=nofile=4096:4096", "--ulimit=core=0:0"]
     if limits == "rlimits":
-        data_bytes = settings.memory_mib * MIB
+        # node reserves far more than it uses; below this it does not start.
+        data_bytes = max(settings.memory_mib, SMALLEST_DATA_MIB) * MIB
         flags += [f"--ulimit=data={data_bytes}:{data_bytes}", "--ulimit=cpu=600:600"]
     if limits == "flags":
         memory = f"{settings.memory_mib}m"

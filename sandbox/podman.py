@@ -37,7 +37,7 @@ READY_S = 30.0
 CLIENT_GRACE_S = 15.0
 KILLED = 137
 PODMAN_FAILED = frozenset({125, 126, 255})
-LABEL = {"app": "webgen-appliance"}
+APP_LABEL, APP = "app", "webgen-appliance"
 OWNER_LABEL = "webgen-owner"
 
 
@@ -102,6 +102,8 @@ class PodmanContainer:
         self._server.publish(folder)
 
     def read(self) -> dict[str, bytes]:
+        if not self._folder.exists():
+            raise ContainerGone("The site's container is closed; start it anew.")
         try:
             blocks, _ = self._engine.client().containers.get(self._name).get_archive(SITE_FOLDER)
             with BlockReader(blocks) as stream:
@@ -163,7 +165,7 @@ class PodmanContainer:
             slot=slot,
             limits=self._facts.limits,
             seccomp_file=self._engine.seccomp_file,
-            labels={**LABEL, OWNER_LABEL: str(Owner.this_process())},
+            labels={APP_LABEL: APP, OWNER_LABEL: str(Owner.this_process())},
         )
         argv = run_argv(self.settings, place)
         with ListeningSockets(self._folder) as sockets, tempfile.TemporaryFile() as told:

@@ -30,6 +30,7 @@ from sandbox.errors import (
     StorageFull,
 )
 from sandbox.host import HostFacts, gather_facts
+from sandbox.owners import Owner
 from sandbox.processes import Ended, run_bounded
 from sandbox.seccomp import site_profile
 
@@ -152,7 +153,7 @@ class Podman:
 
     @property
     def _service_socket(self) -> Path:
-        return self.settings.run_folder / f"api-{os.getpid()}-{id(self):x}"
+        return self.settings.run_folder / f"api-{Owner.this_process()}-{id(self):x}"
 
     def _drop_service(self) -> None:
         if self._client is not None:

@@ -1,0 +1,83 @@
+"""Removes what killed processes left behind: containers, their folders and groups, browsers and half-built images."""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.browser import PROFILE_PREFIX, BrowserSettings, remove_folder
+from sandbox.cgroups import SiteGroup
+from sandbox.host import CGROUP_ROOT
+from sandbox.image import SCRATCH_PREFIX
+from sandbox.owners import Owner, OwnerAlive, is_alive
+from sandbox.podman import APP, APP_LABEL, OWNER_LABEL
+from sandbox.podman_engine import Podman, PodmanSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    containers: tuple[str, ...]
+    browsers: tuple[str, ...]
+
+
+def reap(settings: PodmanSettings, browser: BrowserSettings, owner_alive: OwnerAlive = is_alive) -> Reaped:
+    """Only what an owner that is dead by `owner_alive` held; what is in use stays untouched."""
+    browsers = tuple(reap_browsers(browser.profiles_in, owner_alive))
+    if not settings.run_folder.exists():
+        return Reaped((), browsers)  # nothing ever ran here
+    with Podman.on_this_host(settings) as podman:
+        containers = tuple(reap_containers(podman, owner_alive))
+    for folder in orphan_folders(settings.run_folder / "sites", owner_alive):
+        SiteGroup(settings.cgroup_group, folder.name, CGROUP_ROOT).remove()
+        shutil.rmtree(folder)
+    for stray in named_after_dead(settings.run_folder, "api-", owner_alive):
+        stray.unlink()
+    for stray in named_after_dead(settings.home, SCRATCH_PREFIX, owner_alive):
+        shutil.rmtree(stray)
+    return Reaped(containers, browsers)
+
+
+def reap_containers(podman: Podman, owner_alive: OwnerAlive) -> Iterator[str]:
+    # One string: podman-py turns a list of labels into text that matches nothing.
+    for container in podman.client().containers.list(all=True, filters={"label": f"{APP_LABEL}={APP}"}):
+        owner = Owner.parse(container.labels.get(OWNER_LABEL, ""))
+        if owner is None or not owner_alive(owner):
+            podman.run(["podman", "rm", "--force", "--ignore", "--time=0", container.name])
+            yield container.name
+
+
+def orphan_folders(sites: Path, owner_alive: OwnerAlive) -> Iterator[Path]:
+    for folder in sites.iterdir() if sites.exists() else ():
+        note = folder / "owner"
+        owner = Owner.parse(note.read_text()) if note.exists() else None
+        if owner is not None and not owner_alive(owner):
+            yield folder
+
+
+def named_after_dead(parent: Path, prefix: str, owner_alive: OwnerAlive) -> Iterator[Path]:
+    """Entries of ours named PREFIX + owner + "-…"."""
+    for entry in parent.glob(f"{prefix}*"):
+        owner = Owner.parse(entry.name.removeprefix(prefix).split("-")[0])
+        if owner is not None and entry.lstat().st_uid == os.geteuid() and not owner_alive(owner):
+            yield entry
+
+
+def reap_browsers(profiles_in: Path, owner_alive: OwnerAlive) -> Iterator[str]:
+    for folder in named_after_dead(profiles_in, PROFILE_PREFIX, owner_alive):
+        for process in processes_with(f"--user-data-dir={folder}"):
+            # Chromium and its driver share a process group of their own.
+            os.killpg(os.getpgid(process), signal.SIGKILL)
+        remove_folder(folder)
+        yield folder.name
+
+
+def processes_with(argument: str) -> Iterator[int]:
+    for folder in Path("/proc").iterdir():
+        try:
+            line = (folder / "cmdline").read_bytes() if folder.name.isdigit() else b""
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if argument.encode() in line and b"--type=" not in line:
+            yield int(folder.name)
