@@ -71,6 +71,7 @@ class Cancelled(Exception):
 def work(run: Run, parts: Parts) -> Stop:
     """Make steps until the run stops. Raises Cancelled; errors of the machine pass through."""
     with Site(parts.rooms, run.request.stack, lambda name: parts.tell("stage", {"stage": name})) as site:
+        site.start()
         loop = _Loop(run, parts, site)
         while True:
             steps, tip = parts.store.steps(run.id), parts.store.run(run.id).tip
@@ -83,8 +84,8 @@ def work(run: Run, parts: Parts) -> Stop:
                     parts.store.move_tip(run.id, to, _why_back(steps, tip, to))
                 case Draft(ns):
                     loop.drafts(ns)
-                case Mend(finding):
-                    loop.mend(steps, tip, finding)
+                case Mend(findings):
+                    loop.mend(steps, tip, findings)
                 case TakeTurn():
                     try:
                         loop.turn(steps, tip)
@@ -150,12 +151,12 @@ class _Loop:
         notes = (f"{talk.compacted_turns} earlier turns were compacted",) if talk.compacted_turns else ()
         self._commit(n, _kind(artifact), tip, base, artifact, _usage(record), began, "", notes)
 
-    def mend(self, steps: Sequence[Step], tip: int | None, finding: Finding) -> None:
-        """A scoped repair of one finding; kept only if the score rises and nothing new breaks."""
-        n, began = len(steps) + 1, time.monotonic()
+    def mend(self, steps: Sequence[Step], tip: int | None, findings: Sequence[Finding]) -> None:
+        """A scoped repair of one kind of finding; kept only if the score rises and nothing new breaks."""
+        n, began, finding = len(steps) + 1, time.monotonic(), findings[0]
         base = self._files(steps, tip)
         tried = sum(step.finding_key == finding_key(finding) for step in steps)
-        patch = mend_messages(base, finding, whole_script=tried == 0)
+        patch = mend_messages(base, findings, whole_script=tried == 0)
         record = self._completed(n, patch.messages)
         artifact = read_patch(patch, record.reply, cut=record.finish == "length")
         before = next(step for step in steps if step.n == tip)

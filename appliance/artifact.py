@@ -65,7 +65,7 @@ _LOOP_LINES = 12
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How tolerant to be. The defaults repair the reference's parser; `STRICT` is the reference's own (METHOD §1.2–1.3)."""
+    """How tolerant to be. The defaults repair the reference's parser; `STRICT` is the reference's own."""
 
     strict: bool = False
 
@@ -292,7 +292,7 @@ def _bare_page(text: str, cut: bool) -> Artifact:
 
 
 def _fence_path(info: str, before: str, body: str) -> str:
-    """The file a fenced block is for: named in its info string, on the line before, in its first comment, or by language."""
+    """The file a fenced block is for: by its info string, the line before, its first comment, or its language."""
     if name := _NAME.search(info):
         return name.group(0).removeprefix("./")
     line = before.rstrip().rsplit("\n", 1)[-1]

@@ -26,6 +26,7 @@ from sandbox.browser import Browser, BrowserSettings
 from sandbox.container import Container, ContainerSettings
 from sandbox.podman import PodmanContainer, PodmanSettings
 from sandbox.preview import Preview
+from sandbox.reaper import reap
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class RealWorkshop:
         return replace(FAITHFUL if run.request.rules == "faithful" else FIXED, steps=run.request.steps)
 
     def reap(self) -> None:
-        pass
+        reap(podman_settings(self.config), BrowserSettings())
 
     @contextmanager
     def parts(

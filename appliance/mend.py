@@ -6,6 +6,7 @@ A small model asked for the whole page again returns it unchanged; asked for one
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,12 +34,12 @@ class Patch:
     after: str = ""
 
 
-def mend_messages(files: Files, finding: Finding, *, whole_script: bool) -> Patch:
+def mend_messages(files: Files, findings: Sequence[Finding], *, whole_script: bool) -> Patch:
     """`whole_script` asks for the throwing script in full; otherwise, and for all else, an addition is asked for."""
-    page = files.get(PAGE, b"").decode("utf-8", "replace")
+    page, finding = files.get(PAGE, b"").decode("utf-8", "replace"), findings[0]
     if finding.kind in _SCRIPT_KINDS and whole_script and (patch := _script_patch(files, page, finding)):
         return patch
-    return Patch(prompts.repair(page, describe(finding)), "append", PAGE)
+    return Patch(prompts.repair(page, "\n".join(describe(one) for one in findings)), "append", PAGE)
 
 
 def _script_patch(files: Files, page: str, finding: Finding) -> Patch | None:

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_PLAIN_WIDTH = 160
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on stdout.")
 
 
@@ -19,14 +21,16 @@ def print_json(value: Any) -> None:
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> None:
-    """`right` are the columns with numbers."""
+    """`right` are the columns with numbers; the last column takes what room is left."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, name in enumerate(header):
-        table.add_column(name, justify="right" if i in right else "left", overflow="fold")
+        is_last = i == len(header) - 1
+        table.add_column(name, justify="right" if i in right else "left", no_wrap=not is_last, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    console = Console()
-    console.print(table, width=console.width if console.is_terminal else 160)
+    terminal = Console()
+    console = terminal if terminal.is_terminal else Console(width=_PLAIN_WIDTH)
+    console.print(table)
 
 
 def say(text: str) -> None:

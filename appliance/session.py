@@ -132,11 +132,20 @@ def print_steps(store: Store, run: Run) -> None:
         told = row["error"] or row["reason"]
         rows.append(
             (
-                *(str(step.n), row["aim"] or row["kind"], score(row["appearance"]), score(row["functionality"])),
-                *(f"{row['seconds']:.0f}", str(row["completion_tokens"]), mark, told[:90]),
+                *(
+                    str(step.n),
+                    _short(row["aim"] or row["kind"]),
+                    score(row["appearance"]),
+                    score(row["functionality"]),
+                ),
+                *(f"{row['seconds']:.0f}", str(row["completion_tokens"]), mark, _short(told, 100)),
             )
         )
     print_table(("step", "what", "appearance", "function", "seconds", "tokens", "", "why"), rows, right=(0, 2, 3, 4, 5))
     judges = {step.scores.appearance.judge for step in store.steps(run.id)}
     if judges:
         print(f"appearance graded by {', '.join(sorted(judges))} (0–5); function: – means not judged")
+
+
+def _short(text: str, chars: int = 34) -> str:
+    return text if len(text) <= chars else f"{text[: chars - 1].rstrip()}…"

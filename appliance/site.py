@@ -74,6 +74,10 @@ class Site:
     def missing_walls(self) -> tuple[str, ...]:
         return tuple(wall.name for wall in self._container.missing_walls) if self._container else ()
 
+    def start(self) -> None:
+        """Open everything now, so that a missing part is told before minutes are spent on the model."""
+        self._started()
+
     def look(self, files: Files, brief: str) -> Look:
         """Run the files and look at them. A browser or container that dies is replaced once."""
         try:

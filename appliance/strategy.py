@@ -12,6 +12,7 @@ from appliance.profiles import Profile
 from appliance.steps import Backtrack, Continue, Finding, Step, Stop
 
 TRIES_PER_FINDING = 2
+ALIKE_AT_ONCE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,9 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Mend:
-    """Repair one finding of the tip at the smallest scope."""
+    """Repair one kind of finding of the tip at the smallest scope; the first of them names it."""
 
-    finding: Finding
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ def _drafts_then_repairs(steps: Sequence[Step], tip: int | None, drafts: int, ru
         return Backtrack(best.n)
     if _rejected_on(steps, tip) >= rules.errors_in_a_row:
         return _another_start(steps, tip)
-    finding = next_finding(steps, tip)
-    return Mend(finding) if finding else Stop("nothing left to mend")
+    findings = next_findings(steps, tip)
+    return Mend(findings) if findings else Stop("nothing left to mend")
 
 
 def _missing_drafts(steps: Sequence[Step], drafted: Sequence[Step], drafts: int, rules: Rules) -> tuple[int, ...]:
@@ -83,9 +84,13 @@ def _another_start(steps: Sequence[Step], tip: int) -> Move:
     return Backtrack(max(fresh, key=lambda step: (not step.has_error, step.scores.appearance.score or 0.0)).n)
 
 
-def next_finding(steps: Sequence[Step], tip: int) -> Finding | None:
-    """The most urgent finding of the tip that was not tried often enough in vain."""
+def next_findings(steps: Sequence[Step], tip: int) -> tuple[Finding, ...]:
+    """The most urgent finding of the tip that was not tried often enough in vain, and the others of its kind."""
     tried = Counter(step.finding_key for step in steps if step.verdict == "rejected")
     audit = next(step for step in steps if step.n == tip).observation.audit
     findings = by_urgency(audit.findings) if audit else []
-    return next((finding for finding in findings if tried[finding_key(finding)] < TRIES_PER_FINDING), None)
+    first = next((finding for finding in findings if tried[finding_key(finding)] < TRIES_PER_FINDING), None)
+    if first is None:
+        return ()
+    alike = [finding for finding in findings if finding.kind == first.kind and finding != first]
+    return (first, *alike[: ALIKE_AT_ONCE - 1])

@@ -82,7 +82,9 @@ def finished_run(home):
     files = {"index.html": b"<h1>bread</h1>", "kit/a.svg": b"<svg/>"}
     with Store(home) as store:
         made = store.add_run(RunRequest(brief="a bakery", profile="small", model="scripted"))
-        store.add_step(made.id, step(1, snapshot=snapshot({"index.html": b"old"}).id), {"index.html": b"old"}, [], {}, tip=1)
+        store.add_step(
+            made.id, step(1, snapshot=snapshot({"index.html": b"old"}).id), {"index.html": b"old"}, [], {}, tip=1
+        )
         store.add_step(made.id, step(2, parent=1, snapshot=snapshot(files).id), files, [], {}, tip=2)
         store.set_status(made.id, "done", "step limit", best=2)
     return made.id

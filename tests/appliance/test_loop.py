@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 
 import pytest
@@ -10,6 +11,7 @@ from rooms import BLANK, GOOD, THROWS, WIDE, LocalRooms, ScriptedWorkshop, fence
 
 from appliance.store import Store
 from appliance.worker import execute, serve_queue, worker_lease
+from sandbox.errors import BrowserMissing
 
 pytestmark = pytest.mark.browser
 
@@ -78,10 +80,9 @@ def test_the_conversation_goes_on_until_the_model_is_satisfied(store):
 def test_five_error_steps_in_a_row_lead_back_to_the_best_step_and_leave_no_trace_in_the_prompt(store):
     run = store.add_run(request("strong", steps=8))
     workshop = ScriptedWorkshop([tagged(GOOD), *[tagged(THROWS)] * 5, tagged(GOOD.replace("rye", "oat")), "<finish/>"])
-    outcome, steps, events = take(store, workshop, run)
+    outcome, steps, _ = take(store, workshop, run)
     assert outcome.status == "done"
     assert [step.parent for step in steps] == [None, 1, 2, 3, 4, 5, 1, 7]
-    assert store.events(run.id)
     asked = workshop.models[0].asked
     assert asked[6] == asked[1]
     assert any(event.kind == "backtrack" and event.data["to"] == 1 for event in store.events(run.id))
@@ -115,17 +116,31 @@ def test_what_the_model_has_said_is_not_asked_again_after_a_kill(store):
     class Killed(BaseException):
         pass
 
-    class DyingRooms(LocalRooms):
-        def container(self, stack):
+    def tell(kind, data):
+        if data.get("stage") == "running":
             raise Killed
 
     run = store.add_run(request(steps=2))
+    workshop = ScriptedWorkshop([fenced(GOOD), fenced(WIDE)])
     with pytest.raises(Killed):
-        take(store, ScriptedWorkshop([fenced(GOOD), fenced(WIDE)], DyingRooms()), run)
+        execute(run, store, workshop, threading.Event(), tell, on_stop="stopped")
     assert store.steps(run.id) == []
     outcome, steps, _ = take(store, ScriptedWorkshop([]), store.run(run.id))
     assert outcome.status == "done"
     assert [step.kind for step in steps] == ["draft", "draft"]
+
+
+def test_a_missing_part_is_told_before_the_model_is_asked(store):
+    class NoBrowser(LocalRooms):
+        def browser(self, url):
+            raise BrowserMissing("Chromium is not installed; run: apt-get install chromium")
+
+    workshop = ScriptedWorkshop([], NoBrowser())
+    run = store.add_run(request())
+    outcome, steps, _ = take(store, workshop, run)
+    assert (outcome.status, outcome.exit_code, steps) == ("failed", 3, [])
+    assert "apt-get install chromium" in store.run(run.id).stop_reason
+    assert workshop.models[0].asked == []
 
 
 def test_stopping_keeps_and_exports_what_is_finished(store):
@@ -170,8 +185,6 @@ def test_a_model_that_never_writes_a_page_ends_as_failed_with_the_reason(store, 
     assert (outcome.status, outcome.exit_code) == ("failed", 1)
     assert "no step shows a page" in outcome.reason
     assert all(step.has_error for step in steps)
-    import re
-
     assert re.search(said, steps[0].observation.error)
 
 
@@ -183,19 +196,17 @@ def test_blank_drafts_are_followed_by_another_batch(store):
     assert store.run(run.id).best == 3
 
 
-def test_a_cut_off_reply_is_continued(store):
+def test_a_cut_off_reply_is_continued_where_it_stopped(store):
     run = store.add_run(request("strong", steps=1))
-    long = tagged(GOOD.replace("</ul>", "<li>more rye bread for all of us</li>" * 900 + "</ul>"))
-
-    def script(messages, sampling):
-        words = long.split(" ")
-        return long if len(script.calls) == 0 else " ".join(words[script.calls[0] :])
-
-    script.calls = []
-    workshop = ScriptedWorkshop(script)
+    reply = tagged(GOOD.replace("</ul>", "<li>more rye bread for all</li>\n<li>and oat bread</li>" * 1500 + "</ul>"))
+    tokens = re.findall(r"\s*\S+|\s+", reply)  # as the scripted model counts them
+    assert 8192 < len(tokens) < 2 * 8192
+    workshop = ScriptedWorkshop([reply, "".join(tokens[8192:])])
     outcome, steps, _ = take(store, workshop, run)
-    assert outcome.exit_code in (0, 1)
-    assert steps[0].usage.completion_tokens > 0
+    assert outcome.status == "done"
+    assert steps[0].usage.completion_tokens == len(tokens)
+    assert b"and oat bread" in store.files(steps[0].snapshot)["index.html"]
+    assert store.completion(run.id, 1).reply == reply
 
 
 def test_a_fork_starts_from_the_chosen_step_and_leaves_the_old_run_alone(store):

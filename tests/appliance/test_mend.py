@@ -19,7 +19,7 @@ WIDE = Finding("overflow", "p", "18 px too wide")
 
 
 def test_a_throwing_script_is_asked_for_in_full_with_the_line_that_throws():
-    patch = mend_messages(FILES, THROWS, whole_script=True)
+    patch = mend_messages(FILES, [THROWS], whole_script=True)
     asked = patch.messages[-1].content
     assert patch.scope == "script"
     assert 'lst.textContent = "y";' in asked.rsplit("It happens in this line:", 1)[1]
@@ -34,24 +34,24 @@ def test_a_throwing_script_is_asked_for_in_full_with_the_line_that_throws():
 
 
 def test_everything_else_is_mended_by_an_addition():
-    patch = mend_messages(FILES, WIDE, whole_script=True)
+    patch = mend_messages(FILES, [WIDE], whole_script=True)
     assert patch.scope == "append"
     files, _ = apply_changes(FILES, read_patch(patch, "```css\np{max-width:100%}\n```", cut=False).changes)
     assert b"max-width" in files["index.html"]
 
 
 def test_the_second_try_uses_the_other_scope():
-    assert mend_messages(FILES, THROWS, whole_script=False).scope == "append"
+    assert mend_messages(FILES, [THROWS], whole_script=False).scope == "append"
 
 
 def test_a_script_in_a_file_of_its_own_is_replaced_there():
     files = {**FILES, "app.js": b"a();\nb();\n"}
-    patch = mend_messages(files, Finding("exception", "app.js:2", "b is not defined", "error"), whole_script=True)
+    patch = mend_messages(files, [Finding("exception", "app.js:2", "b is not defined", "error")], whole_script=True)
     assert apply_changes(files, read_patch(patch, "```js\na();\n```", cut=False).changes)[0]["app.js"] == b"a();\n"
 
 
 def test_a_cut_off_or_empty_repair_changes_nothing():
-    patch = mend_messages(FILES, THROWS, whole_script=True)
+    patch = mend_messages(FILES, [THROWS], whole_script=True)
     for reply, cut in (("```js\nconst list", True), ("It looks fine to me.", False)):
         artifact = read_patch(patch, reply, cut=cut)
         assert artifact.changes == ()

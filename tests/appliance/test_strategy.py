@@ -40,12 +40,18 @@ def test_when_no_draft_shows_a_page_there_is_another_batch():
 
 def test_one_finding_at_a_time_the_most_urgent_first():
     steps = [draft(1, findings=(OVERFLOW, THROWS))]
-    assert move(steps, 1, 1) == Mend(THROWS)
+    assert move(steps, 1, 1) == Mend((THROWS,))
+
+
+def test_findings_of_one_kind_are_mended_together():
+    pale = [Finding("contrast", f"p{n}", "2:1") for n in range(9)]
+    assert move([draft(1, findings=(*pale, OVERFLOW))], 1, 1) == Mend((OVERFLOW,))
+    assert move([draft(1, findings=tuple(pale))], 1, 1) == Mend(tuple(pale[:6]))
 
 
 def test_a_finding_that_two_repairs_did_not_mend_is_left_alone():
     tried = [step(n, parent=1, kind="repair", verdict="rejected", finding_key="exception index.html:9") for n in (2, 3)]
-    assert move([draft(1, findings=(OVERFLOW, THROWS)), *tried], 1, 1) == Mend(OVERFLOW)
+    assert move([draft(1, findings=(OVERFLOW, THROWS)), *tried], 1, 1) == Mend((OVERFLOW,))
     assert move([draft(1)], 1, 1) == Stop("nothing left to mend")
 
 

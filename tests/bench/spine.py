@@ -1,4 +1,4 @@
-"""How fast the spine is, as ratios measured side by side in one run: `python -m tests.bench.spine [--json] [--only NAME]`.
+"""How fast the spine is, as ratios measured in one run: `python -m tests.bench.spine [--json] [--only NAME]`.
 
 Needs what `make test` sets up, and an idle machine: a busy core spoils every figure. Nothing here asserts.
 
@@ -117,7 +117,7 @@ class Bench:
         self.figures |= {"engine_ratio": round(max(ours) / max(raw), 3), "engine_tokens_s": round(max(ours), 1)}
 
     def drafts(self) -> None:
-        """Tokens/s of several drafts over one prompt as parallel sequences, over the same drafts one after the other."""
+        """Tokens/s of several drafts as parallel sequences, over the same drafts one after the other."""
         messages = opening(_request(), load_profiles()["small"], {})
 
         def samplings(n: int) -> list[Sampling]:
@@ -141,14 +141,14 @@ class Bench:
         evaluated = added = 0
         with LlamaChild(LlamaSettings(self.model_path(SMALL_MODEL), context_tokens=8192)) as model:
             turns: list[Turn] = []
-            before: tuple[ChatMessage, ...] = ()
+            before, said_before = tuple[ChatMessage, ...](), 0
             for n in range(5):
                 talk = conversation(start, turns, model.count_tokens, 8192 - 200)
                 said = model.chat(talk.messages, Sampling(temperature=0.5, max_tokens=200, seed=n))
                 if before:
                     evaluated += said.evaluated_tokens
-                    added += said.prompt_tokens - model.count_tokens(before) - turns_tokens
-                before, turns_tokens = talk.messages, said.completion_tokens
+                    added += said.prompt_tokens - model.count_tokens(before) - said_before
+                before, said_before = talk.messages, said.completion_tokens
                 turns.append(
                     Turn(said.text, f"- overflow at table {n}: 18 px too wide\n\nMend these problems first.", {})
                 )
