@@ -72,6 +72,8 @@ def work(run: Run, parts: Parts) -> Stop:
     """Make steps until the run stops. Raises Cancelled; errors of the machine pass through."""
     with Site(parts.rooms, run.request.stack, lambda name: parts.tell("stage", {"stage": name})) as site:
         site.start()
+        for wall in site.missing_walls:
+            parts.tell("warning", {"text": f"missing wall, {wall.name}: {wall.meaning} {wall.remedy}"})
         loop = _Loop(run, parts, site)
         while True:
             steps, tip = parts.store.steps(run.id), parts.store.run(run.id).tip

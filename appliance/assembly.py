@@ -20,6 +20,7 @@ from appliance.store import Run, Store
 from models.catalog import load_catalog
 from models.chat import ChatModel
 from models.fetch import ModelShelf
+from models.hardware import detect_hardware, engine_in_use
 from models.llama import LlamaChild, LlamaSettings
 from models.openai import OpenAIChat
 from sandbox.browser import Browser, BrowserSettings
@@ -119,6 +120,8 @@ class RealWorkshop:
     ) -> Iterator[Parts]:
         profile = find_profile(self.config, run.request.profile)
         tell("stage", {"stage": "loading", "model": run.request.model})
+        if not run.request.base_url and (unused := engine_in_use(detect_hardware()).unused_gpu):
+            tell("warning", {"text": unused})
         with self._model(run.request, profile) as model:
             yield Parts(
                 store=store,

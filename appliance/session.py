@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import click
+
 from appliance.account import export_stream
 from appliance.assembly import RealWorkshop
 from appliance.config import Config
@@ -103,9 +105,16 @@ def result(store: Store, run: Run, exported: str) -> dict[str, Any]:
             "functionality": best.scores.functionality.judge if best else None,
         },
         "engine": run.engine,
+        "warnings": warnings(store, run),
         "steps": [summary(step) for step in steps],
         "export": exported or None,
     }
+
+
+def warnings(store: Store, run: Run) -> list[str]:
+    """Missing walls, an unused GPU: each once."""
+    told = (event.data["text"] for event in store.events(run.id) if event.kind == "warning")
+    return list(dict.fromkeys(told))
 
 
 def _print(store: Store, run: Run, outcome: Outcome, exported: str, delivery: Delivery) -> None:
@@ -114,7 +123,9 @@ def _print(store: Store, run: Run, outcome: Outcome, exported: str, delivery: De
         return
     print_steps(store, run)
     say("")
-    print(f"run {run.id}: {outcome.status} ({outcome.reason})")
+    for text in warnings(store, run):
+        click.secho(f"warning: {text}", fg="red")
+    print(f"run {run.id}: {outcome.status} ({outcome.reason}), engine {run.engine or 'none'}")
     if outcome.status in ("stopped", "failed"):
         print(f"to go on:     appliance runs resume {run.id}")
     if exported:

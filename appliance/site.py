@@ -10,7 +10,7 @@ from typing import Protocol, Self
 
 from appliance.audit import PageDriver, audit
 from appliance.steps import Audit, Files, Finding, Observation
-from sandbox.container import CommandResult, Container
+from sandbox.container import CommandResult, Container, Wall
 from sandbox.errors import BrowserCrashed, ContainerGone, PackageRefused
 from sandbox.packages import complete_project
 
@@ -71,8 +71,9 @@ class Site:
         self._open.close()
 
     @property
-    def missing_walls(self) -> tuple[str, ...]:
-        return tuple(wall.name for wall in self._container.missing_walls) if self._container else ()
+    def missing_walls(self) -> tuple[Wall, ...]:
+        """Limits that this host does not give to the site; known once it is started."""
+        return self._container.missing_walls if self._container else ()
 
     def start(self) -> None:
         """Open everything now, so that a missing part is told before minutes are spent on the model."""

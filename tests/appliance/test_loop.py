@@ -48,6 +48,8 @@ def test_drafts_are_filtered_and_the_best_one_is_repaired_and_delivered(store):
     assert {path.name for path in (site / "screenshots").iterdir()} == {"desktop.png", "phone.png"}
     assert json.loads((site / "report.json").read_text())["best_step"] == 3
     assert ("step", {"n": 3}) in events
+    walls = [event.data["text"] for event in store.events(run.id) if event.kind == "warning"]
+    assert len(walls) == 5, "a local container has no walls, and the user is told of each"
 
 
 def test_a_repair_that_does_not_raise_the_score_is_kept_in_the_history_only(store):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from builders import step
 
-from appliance.errors import StoreBroken, UnknownRun
+from appliance.errors import StoreBroken, StoreFull, UnknownRun
 from appliance.steps import Picture, RunRequest
 from appliance.store import CompletionRecord, Store
 from sandbox.owners import Owner
@@ -57,6 +57,19 @@ def test_a_failed_commit_leaves_nothing_behind(store):
         store.add_step(run.id, made(1, {"new.html": b"new"}), {"new.html": b"new"}, [b"orphan"], {}, tip=9)
     assert store.run(run.id).tip == 1
     assert store._rows("SELECT count(*) FROM blobs") == [(2,)]
+
+
+def test_a_full_disk_is_named_and_leaves_no_half_step(store):
+    run = store.add_run(REQUEST)
+    pages = store._rows("PRAGMA page_count")[0][0]
+    store._rows(f"PRAGMA max_page_count = {pages + 4}")
+    with pytest.raises(StoreFull, match="full"):
+        store.add_step(run.id, made(1), FILES, [bytes(500_000)], {}, tip=1)
+    store._rows("PRAGMA max_page_count = 1000000")
+    assert store.steps(run.id) == []
+    assert store.run(run.id).tip is None
+    store.add_step(run.id, made(1), FILES, [bytes(500_000)], {}, tip=1)
+    assert store.integrity() == "ok"
 
 
 def test_events_grow_and_a_reader_goes_on_where_it_stopped(store):
