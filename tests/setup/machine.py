@@ -21,7 +21,7 @@ ETC = {
 }
 # What the real machine's root owns would belong to nobody here, so the tree above the tests is a new one.
 START = """
-mount -t tmpfs -o mode=755 root "$0" && cd "$0" && mkdir usr proc dev etc run tmp root open closed
+mount -t tmpfs -o mode=755 root "$0" && cd "$0" && mkdir -p usr proc dev etc run tmp root open closed var/lib
 chmod 1777 tmp && chmod 700 root && for name in bin sbin lib lib64; do ln -s usr/$name $name; done
 mount --rbind /usr usr && mount --rbind /dev dev && mount -t proc proc proc
 mount --bind "$1" open && mount --bind "$2" closed && mount --bind "$1/etc" etc
