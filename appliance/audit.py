@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from appliance.colours import AskedColour, asked_colours
 from appliance.pixels import colour_share, ink_share
 from appliance.steps import Audit, Finding, Severity, Viewport
+from sandbox.errors import ScriptFailed
 
 DESKTOP_WIDTH, DESKTOP_HEIGHT = 1280, 800
 PHONE_WIDTH, PHONE_HEIGHT = 390, 844
@@ -28,6 +29,7 @@ KINDS: Mapping[str, Severity] = {
     "exception": "error",
     "error-overlay": "error",
     "blank": "error",
+    "unmeasurable": "error",
     "unstyled": "serious",
     "placeholder-text": "serious",
     "overlap": "serious",
@@ -108,7 +110,15 @@ class PageDriver(Protocol):
 
 
 def audit(page: PageDriver, brief: str, *, path: str = "/") -> tuple[Audit, dict[str, bytes]]:
-    """The audit of one page, and its full-page PNGs `desktop` and `phone`; no pictures if nothing answered."""
+    """The audit of one page, and its full-page PNGs `desktop` and `phone`; no pictures if nothing could be measured."""
+    try:
+        return _measured(page, brief, path)
+    except ScriptFailed as failed:
+        finding = _finding("unmeasurable", path, _one_line(str(failed)))
+        return Audit(None, 0.0, "", 0, (finding,), ()), {}
+
+
+def _measured(page: PageDriver, brief: str, path: str) -> tuple[Audit, dict[str, bytes]]:
     load = page.open(path, width=DESKTOP_WIDTH, height=DESKTOP_HEIGHT)
     if load.status is None or load.timed_out:
         return _unreachable(load), {}

@@ -41,7 +41,7 @@ const near = (a, b) => a.every((value, i) => Math.abs(value - b[i]) <= 3);
 // Text that can be seen: one entry per element with text of its own.
 const texts = () => {
   const found = new Map();
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const walker = document.createTreeWalker(document.body || document.documentElement, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node && found.size < 3000; node = walker.nextNode()) {
     const el = node.parentElement;
     if (!node.data.trim() || /^(SCRIPT|STYLE|NOSCRIPT|TEMPLATE|OPTION)$/.test(el.tagName)) continue;
@@ -217,7 +217,7 @@ const overflowFacts = () => {
   const px = Math.max(0, document.scrollingElement.scrollWidth - width);
   if (px <= 1) return { px: 0, worst: null };
   let worst = null;
-  for (const el of document.body.querySelectorAll("*")) {
+  for (const el of document.querySelectorAll("body *")) {
     const right = el.getBoundingClientRect().right;
     const parent = el.parentElement.getBoundingClientRect().right;
     if (right > width + 1 && (el.parentElement === document.body || parent <= width + 1) && (!worst || right > worst.right) && visible(el))

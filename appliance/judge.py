@@ -42,6 +42,7 @@ class Ceiling:
 
 # The tables below are published in docs/judges.md; a test keeps both equal.
 CEILINGS = (
+    Ceiling("unmeasurable", 0.0, "the page leaves or breaks while it is measured"),
     Ceiling("http-status", 0.0, "the page does not answer with a success status"),
     Ceiling("error-overlay", 0.0, "a build error covers the page"),
     Ceiling("blank", 0.0, "the page is blank"),

@@ -157,6 +157,29 @@ def coffee(colours: Palette, chance: random.Random) -> str:
     )
 
 
+def bread(colours: Palette, chance: random.Random) -> str:
+    """A loaf with slices before it, on a board."""
+    crust, crumb = (("#b9773a", "#f3d9ae"), ("#8a5630", "#d9b183"))[int(chance.random() * 2)]
+    cuts = "".join(stroke(f"M{440 + 90 * i} 300q50 40 30 110", crumb, 20, faint(0.8)) for i in range(4))
+    slices = "".join(
+        group(
+            path("M-90 110V-20C-130 -60 -110 -120 -60 -120H60C110 -120 130 -60 90 -20V110Z", crust)
+            + path("M-70 92V-22C-104 -56 -90 -102 -54 -102H54C90 -102 104 -56 70 -22V92Z", crumb),
+            f"translate({x} 540) rotate({turn})",
+        )
+        for x, turn in ((780, 8), (640, -4))
+    )
+    return (
+        backdrop(colours, 330)
+        + rect(250, 620, 700, 54, colours.main, 27)
+        + ellipse(600, 624, 330, 14, "#000000", faint(0.15))
+        + path("M330 620C290 520 320 300 470 280H680C830 300 880 420 860 620Z", crust)
+        + path("M350 600C330 500 350 330 480 300C400 380 380 500 390 610Z", "#ffffff", faint(0.15))
+        + cuts
+        + slices
+    )
+
+
 def cake(colours: Palette, chance: random.Random) -> str:
     candles = "".join(
         rect(500 + 90 * i, 210, 20, 90, (colours.warm, colours.accent, colours.main)[i], 6)

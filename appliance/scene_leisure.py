@@ -104,9 +104,19 @@ def camera(colours: Palette, chance: random.Random) -> str:
     )
 
 
-def ball(colours: Palette, chance: random.Random) -> str:
-    """Sport: a football, basketball or tennis ball on a field."""
-    kind = int(chance.random() * 3)
+def football(colours: Palette, chance: random.Random) -> str:
+    return _ball_on_grass(colours, 0)
+
+
+def basketball(colours: Palette, chance: random.Random) -> str:
+    return _ball_on_grass(colours, 1)
+
+
+def tennis(colours: Palette, chance: random.Random) -> str:
+    return _ball_on_grass(colours, 2)
+
+
+def _ball_on_grass(colours: Palette, kind: int) -> str:
     field = (
         rect(0, 560, WIDTH, 240, hsl(0.33, 0.42, 0.52))
         + "".join(rect(240 * i, 560, 120, 240, "#ffffff", more=faint(0.08)) for i in range(5))

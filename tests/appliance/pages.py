@@ -83,6 +83,7 @@ SPOILED = {
         "build error",
     ),
     "blank": (site("<!doctype html><html lang=en><head><title>x</title></head><body></body></html>"), "no visible"),
+    "unmeasurable": (with_script("document.documentElement.remove()"), "/: "),
     "unstyled": (site(GOOD.replace('<link rel="stylesheet" href="style.css">', "")), "no style sheet"),
     "placeholder-text": (with_body("<p>Lorem ipsum dolor sit amet</p>"), "filler text"),
     "overlap": (
