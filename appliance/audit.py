@@ -35,6 +35,7 @@ KINDS: Mapping[str, Severity] = {
     "overlap": "serious",
     "colour-missing": "serious",
     "overflow": "serious",
+    "spill": "minor",
     "broken-image": "serious",
     "contrast": "serious",
     "console-error": "serious",
@@ -235,6 +236,7 @@ def _page_findings(
     yield from _listed("overlap", desktop["overlaps"] or phone["overlaps"])
     yield from _overflow(desktop, DESKTOP_WIDTH)
     yield from _overflow(phone, PHONE_WIDTH)
+    yield from _listed("spill", desktop["spills"] or phone["spills"])
     yield from _listed("broken-image", desktop["broken_images"])
     yield from _listed("duplicate-id", desktop["duplicate_ids"])
     yield from _listed("dead-anchor", desktop["dead_anchors"])

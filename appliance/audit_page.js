@@ -243,6 +243,15 @@ const controlFacts = (controls) => {
   }) };
 };
 
+// Fields that stick out of the padding of their box: the usual trace of a missing box-sizing.
+const spillFacts = () => all(FIELDS + ", button").filter((el) => {
+  const [style, box] = [getComputedStyle(el), el.parentElement.getBoundingClientRect()];
+  const parent = getComputedStyle(el.parentElement);
+  if (/absolute|fixed/.test(style.position) || parent.display === "inline" || parent.overflowX !== "visible") return false;
+  const inner = box.right - parseFloat(parent.borderRightWidth) - parseFloat(parent.paddingRight);
+  return box.width > 0 && parseFloat(style.marginRight) >= 0 && el.getBoundingClientRect().right > inner + 4;
+}).slice(0, MAX_EACH).map((el) => ({ place: selector(el), text: `sticks out of ${selector(el.parentElement)}` }));
+
 const overlayFact = () => {
   const vite = document.querySelector("vite-error-overlay");
   if (vite) return short(vite.shadowRoot?.querySelector(".message")?.textContent || vite.textContent || "build error", 300);
@@ -297,6 +306,7 @@ return (async () => {
     page_height: document.documentElement.scrollHeight,
     overflow: overflowFacts(),
     overlaps: overlapFacts(shown),
+    spills: spillFacts(),
     text_chars: shown.reduce((sum, { text }) => sum + Math.min(300, text.replace(/\s+/g, " ").trim().length), 0),
     pictures: pictures.length,
     fields: all(FIELDS).length,

@@ -65,6 +65,7 @@ DEDUCTIONS = (
     Deduction(
         "overflow", 16, 6, "Let the element shrink to the width of the screen (max-width: 100%, flex-wrap: wrap)"
     ),
+    Deduction("spill", 6, 2, "Keep the control inside its box (box-sizing: border-box)"),
     Deduction("broken-image", 14, 4, "Name a picture that exists, such as kit/pictures/WORDS.svg"),
     Deduction("contrast", 12, 3, "Choose a text colour with more contrast against its background"),
     Deduction("default-font", 8, 0, "Choose a font family for the page"),

@@ -95,6 +95,7 @@ SPOILED = {
     ),
     "colour-missing": (site(css=STYLE.replace("mintcream", "white")), "mint cream (#f5fffa)"),
     "overflow": (with_css("#intro { width: 700px }"), "p#intro: is 700 px wide"),
+    "spill": (with_css("input { width: calc(100% + 24px) }"), "input#name: sticks out of section#contact > form"),
     "broken-image": (
         with_body('<img src="gone.png" alt="a loaf" width="40" height="40">') | {"gone.png": b"not a picture"},
         "gone.png does not load",

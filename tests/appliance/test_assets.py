@@ -352,7 +352,8 @@ def test_a_page_full_of_foreign_things_shows_whole_without_a_network():
     head = (
         f'<link href="{GOOGLE}" rel="stylesheet"><link rel="icon" href="fav.png"><link rel="stylesheet" '
         'href="https://cdnjs.cloudflare.com/ajax/libs/font-awesome/6.5.0/css/all.min.css">'
-        "<style>body { font-family: Roboto } @font-face { font-family: X; src: url(x.ttf) } h1 { font-family: X }</style>"
+        "<style>body { font-family: Roboto } h1 { font-family: X }"
+        " @font-face { font-family: X; src: url(x.ttf) }</style>"
     )
     with auditing() as look:
         audit, _ = look({"menu/index.html": page(body, head), **site()}, path="/menu/index.html")
