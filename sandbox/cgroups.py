@@ -9,7 +9,7 @@ from sandbox.container import ContainerSettings
 from sandbox.host import CGROUP_ROOT, CONTROLLERS
 
 CPU_PERIOD_US = 100_000
-REMOVAL_S = 5.0
+REMOVAL_S = 20.0
 PODMAN_PIDS = 24
 PODMAN_MIB = 48
 """Podman's client starts inside the group and its conmon stays; the site's own share comes on top."""

@@ -27,7 +27,7 @@ from sandbox.podman_engine import Podman, PodmanSettings, api_error, make_privat
 from sandbox.processes import Ended
 from sandbox.site_server import ListeningSockets, SiteServer
 from sandbox.streams import BlockReader
-from sandbox.watchdog import MemoryWatchdog
+from sandbox.watchdog import MemoryWatchdog, Usage, usage_of
 from sandbox.workspace import unpack
 
 __all__ = ["PodmanContainer", "PodmanSettings"]
@@ -49,6 +49,7 @@ class PodmanContainer:
         self._name = f"site-{secrets.token_hex(4)}"
         self._folder = podman.run_folder / "sites" / self._name
         self._server = SiteServer(self._folder / "control", quota_mib=settings.workspace_mib)
+        self._host_uid = -1
         self._group: SiteGroup | None = None
         self._watchdog: MemoryWatchdog | None = None
         self._stack = ExitStack()
@@ -79,10 +80,12 @@ class PodmanContainer:
                 stack.callback(self._group.remove)
                 self._group.create(self.settings)
             stack.callback(self._remove)
+            self._host_uid = host_uid(self._facts.account, slot.number)
             self._start(slot.number)
             self._server.wait_ready(READY_S)
             if self._facts.limits == "rlimits":
-                self._watchdog = stack.enter_context(self._make_watchdog(slot.number))
+                watchdog = MemoryWatchdog(self._host_uid, self.settings.memory_mib, self._kill)
+                self._watchdog = stack.enter_context(watchdog)
             self._engine.begin_service()
             self._stack = stack.pop_all()
         return self
@@ -179,10 +182,9 @@ class PodmanContainer:
         # The receiver of listening sockets checks that they are meant for its own process id.
         return f'{joining}export LISTEN_FDS=2 LISTEN_PID=$$ && exec "$@"'
 
-    def _make_watchdog(self, slot: int) -> MemoryWatchdog:
-        first = first_subordinate_id(Path("/etc/subuid"), self._facts.account)
-        assert first is not None  # the engine refuses to start without
-        return MemoryWatchdog(first + FIRST_UID + slot - 1, self.settings.memory_mib, self._kill)
+    def host_usage(self) -> Usage:
+        """Processes and memory of the site as the host sees them."""
+        return usage_of(self._host_uid)
 
     def _kill(self) -> None:
         self._engine.run(["podman", "kill", self._name])
@@ -215,6 +217,14 @@ def spawn_with_sockets(
         for copy in copies:
             os.close(copy)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def host_uid(account: str, slot: int) -> int:
+    """The user id that a site's processes have outside their namespace."""
+    first = first_subordinate_id(Path("/etc/subuid"), account)
+    assert first is not None  # the engine refuses to start without
+    # Id 0 inside is the account itself; its subordinate ids begin at 1.
+    return first + FIRST_UID + slot - 1
 
 
 class Slot:
