@@ -32,9 +32,10 @@ Stack = Literal["static", "vite-react"]
 
 PROMPT = """\
 There is no internet: no CDN, no Google Fonts, no picture services. These local files always work:
+- kit/site.css: a complete modern look for plain HTML, in the colours --background and --component
 - kit/fonts.css: font families Inter, Outfit, Lora, "Playfair Display", "JetBrains Mono"
 - kit/icons/NAME.svg: line icons by lucide name (search, shopping-cart); kit/icons/NAME-white.svg is white
-- kit/pictures/ANY-WORDS.svg: a picture of those words, e.g. kit/pictures/fresh-salad-bowl.svg"""
+- kit/pictures/ANY-WORDS.svg: a picture of those words; choose two or three words about the thing shown"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,9 +272,9 @@ class _Site:
         """Pages that name a web font but never load it get the kit's sheet."""
         texts = self._texts()
         sheets = {path: text for path, text in texts.items() if not path.endswith(MARKUP)}
-        if any(path.endswith(".css") and "kit/fonts.css" in text for path, text in sheets.items()):
+        if any(path.endswith(".css") and _loads_fonts(text) for path, text in sheets.items() if "kit/" not in path):
             return
-        for path in [path for path in texts if path.endswith(MARKUP) and "kit/fonts.css" not in texts[path]]:
+        for path in [path for path in texts if path.endswith(MARKUP) and not _loads_fonts(texts[path])]:
             named = wanted_families([texts[path], *sheets.values()], default=False)
             head = re.search(r"</head\s*>|<body\b", texts[path], re.IGNORECASE)
             if not named or head is None:
@@ -301,7 +302,7 @@ class _Site:
 
     def make_sheets(self) -> None:
         texts = self._texts()
-        if any("kit/fonts.css" in text for text in texts.values()):
+        if any(_loads_fonts(text) for text in texts.values()):
             self._make_sheet("kit/fonts.css", site_font_sheet(texts.values()))
             for family in set(wanted_families(texts.values()).values()):
                 for face in family.faces:
@@ -327,6 +328,10 @@ class _Site:
             for path in sorted(self.files)
             if path.endswith(endings) and (text := _text(self.files[path])) is not None
         }
+
+
+def _loads_fonts(text: str) -> bool:
+    return "kit/fonts.css" in text or "kit/site.css" in text
 
 
 def _imports(reference: Reference) -> bool:

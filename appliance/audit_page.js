@@ -29,9 +29,24 @@ const short = (text, length = 60) => {
   return flat.length > length ? `${flat.slice(0, length)}…` : flat;
 };
 
+// Colours in other notations (lab, color-mix, oklch) are painted and read back.
+const brush = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+const known = new Map();
+const painted = (colour) => {
+  if (!CSS.supports("color", colour)) return null;
+  if (!known.has(colour)) {
+    brush.clearRect(0, 0, 1, 1);
+    brush.fillStyle = colour;
+    brush.fillRect(0, 0, 1, 1);
+    const [red, green, blue, alpha] = brush.getImageData(0, 0, 1, 1).data;
+    known.set(colour, { rgb: [red, green, blue], alpha: alpha / 255 });
+  }
+  return known.get(colour);
+};
+
 const channels = (colour) => {
   const plain = colour.match(/^rgba?\(\s*([\d.]+)[,\s]+([\d.]+)[,\s]+([\d.]+)(?:[,/\s]+([\d.]+)(%?))?/);
-  if (!plain) return null;
+  if (!plain) return painted(colour);
   const alpha = plain[4] === undefined ? 1 : plain[4] / (plain[5] ? 100 : 1);
   return { rgb: [+plain[1], +plain[2], +plain[3]], alpha };
 };

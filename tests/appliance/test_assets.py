@@ -108,6 +108,15 @@ def test_a_style_sheet_in_a_folder_reaches_the_kit():
     assert b"url('../kit/pictures/beach.svg')" in files["css/main.css"]
 
 
+def test_the_kits_own_look_brings_its_fonts():
+    text, completed = html(head='<link rel="stylesheet" href="kit/site.css">')
+    assert text.count("<link") == 1
+    assert {"kit/site.css", "kit/fonts.css", "kit/fonts/inter-latin.woff2", "kit/fonts/outfit-latin.woff2"} <= set(
+        completed.added
+    )
+    assert done(completed.files).files == completed.files
+
+
 def test_names_that_a_script_puts_together_travel_too():
     script = (
         b"const icons = ['home', 'star']; icons.forEach(i => { el.innerHTML += `<img src=\"kit/icons/${i}.svg\">` })"

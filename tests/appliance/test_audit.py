@@ -142,6 +142,11 @@ def test_a_component_colour_counts_only_on_something_seen(look):
     assert audit.colours_found == ("mint cream",)
 
 
+def test_a_colour_in_another_notation_is_the_same_colour(look):
+    css = STYLE.replace("teal", "color-mix(in lab, teal 100%, red)")
+    assert look(site(css=css))[0].colours_found == ("mint cream", "teal")
+
+
 def test_an_almost_empty_page_is_worth_less_than_a_full_one(look, good):
     html = GOOD[: GOOD.index("<main>")] + "<main></main></body></html>"
     assert grade(look(site(html))[0]) < grade(good[0]) - 1
