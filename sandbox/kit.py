@@ -54,7 +54,11 @@ def font_sheet(families: Mapping[str, FontFamily]) -> str:
 @cache
 def _kit_files() -> Mapping[str, bytes]:
     folder = _folder()
-    shipped = (path for pattern in ("site.css", "fonts/*.woff2", "icons/*.svg", "*/*LICENSE.txt") for path in folder.glob(pattern))
+    shipped = (
+        path
+        for pattern in ("site.css", "fonts/*.woff2", "icons/*.svg", "*/*LICENSE.txt")
+        for path in folder.glob(pattern)
+    )
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in shipped}
     files["fonts.css"] = font_sheet({family.name: family for family in font_families()}).encode()
     return MappingProxyType(dict(sorted(files.items())))
