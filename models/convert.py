@@ -68,7 +68,7 @@ def convert_safetensors(folder: Path, work: Path, name: str, settings: Converter
 
 
 def refuse_missing_extra() -> None:
-    missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("torch", "transformers", "sentencepiece") if importlib.util.find_spec(name) is None]
     if missing:
         raise ConversionFailed(
             f"Converting safetensors needs {' and '.join(missing)}, which are not installed; run:"
@@ -124,9 +124,11 @@ def _unpack(sdist: Path, target: Path) -> None:
     with tarfile.open(sdist) as archive:
         for member in archive:
             inner = wanted.match(member.name)
-            if inner is not None and member.isfile():
-                member.name = inner[1]
-                archive.extract(member, target, filter="data")
+            content = archive.extractfile(member) if inner is not None and member.isfile() else None
+            if inner is None or content is None or ".." in Path(inner[1]).parts:
+                continue
+            (target / inner[1]).parent.mkdir(parents=True, exist_ok=True)
+            (target / inner[1]).write_bytes(content.read())
 
 
 def _run_converter(
