@@ -10,13 +10,12 @@ from functools import cache
 from importlib.resources import files
 from string import Template
 
-from sandbox.packages import allowed_packages
-
 from appliance.assets import PROMPT as KIT
 from appliance.context import listing
 from appliance.profiles import Profile
 from appliance.steps import Files, RunRequest
 from models.chat import ChatMessage
+from sandbox.packages import allowed_packages
 
 
 @cache
@@ -32,7 +31,7 @@ def fill(name: str, **values: str) -> str:
 
 
 def opening(request: RunRequest, profile: Profile, base: Files) -> tuple[ChatMessage, ...]:
-    """System and first user message. `base` are the files a forked or continued run starts with; empty for a new site."""
+    """System and first user message. `base` are the files that a forked run starts with; empty for a new site."""
     wish = request.instruction or (IMPROVE if base else "")
     match profile.writing:
         case "page":

@@ -122,7 +122,8 @@ class Store:
         run, step = origin or (None, None)
         with self._transaction():
             self._connection.execute(
-                "INSERT INTO runs (id, created_at, status, request, origin_run, origin_step, base) VALUES (?,?,?,?,?,?,?)",
+                "INSERT INTO runs (id, created_at, status, request, origin_run, origin_step, base)"
+                " VALUES (?,?,?,?,?,?,?)",
                 (run_id, _now(), "queued", _encode(request), run, step, base),
             )
             self._event(run_id, "queued", {"brief": request.brief})
@@ -234,7 +235,8 @@ class Store:
                 self._put_snapshot(step.built, built)
             self._connection.execute("DELETE FROM events WHERE run_id = ? AND kind IN ('text', 'stage')", (run_id,))
             self._connection.execute(
-                "INSERT INTO steps (run_id, n, parent, at, kind, verdict, has_error, appearance, functionality, snapshot, step)"
+                "INSERT INTO steps"
+                " (run_id, n, parent, at, kind, verdict, has_error, appearance, functionality, snapshot, step)"
                 " VALUES (?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     *(run_id, step.n, step.parent, _now(), step.kind, step.verdict, step.has_error),
@@ -347,7 +349,8 @@ class Store:
 
     def _sweep(self) -> None:
         self._connection.execute(
-            "DELETE FROM snapshots WHERE id NOT IN (SELECT snapshot FROM steps UNION SELECT json_extract(step, '$.built') FROM steps UNION SELECT base FROM runs)"
+            "DELETE FROM snapshots WHERE id NOT IN (SELECT snapshot FROM steps"
+            " UNION SELECT json_extract(step, '$.built') FROM steps UNION SELECT base FROM runs)"
         )
         self._connection.execute(
             """DELETE FROM blobs WHERE sha256 NOT IN (

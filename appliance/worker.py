@@ -63,7 +63,7 @@ def worker_lease(store: Store, workshop: Workshop) -> Iterator[None]:
 
 
 def execute(run: Run, store: Store, workshop: Workshop, stop: threading.Event, tell: Tell, *, on_stop: str) -> Outcome:
-    """Take one run to its end. `on_stop` is the status it gets when `stop` is set: `stopped`, or `queued` to go on later."""
+    """Take one run to its end. `on_stop` is its status when `stop` is set: `stopped`, or `queued` to go on later."""
     announce = _announcer(store, run.id, tell)
     store.set_status(run.id, "running")
     try:

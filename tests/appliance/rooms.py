@@ -1,4 +1,4 @@
-"""A workshop for tests of the loop: a scripted model and a local container, but real HTTP, Chromium, audit and store."""
+"""A workshop for tests of the loop: scripted model, local container, but real HTTP, Chromium, audit and store."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ def page(body, *, css="", script="", title="Bakery"):
 ITEMS = "".join(f"<li>Bread number {n} is baked with rye flour and time</li>" for n in range(12))
 GOOD = page(f"<header><h1>Bakery</h1></header><main><h2>Our bread</h2><ul>{ITEMS}</ul><button>Order</button></main>")
 WIDE = page(
-    f'<h1>Bakery</h1><ul>{ITEMS}</ul><div id="wide" style="width:900px;background:teal">wide</div><button>Order</button>'
+    f'<h1>Bakery</h1><ul>{ITEMS}</ul><div id="wide" style="width:900px;background:teal">wide</div>'
+    "<button>Order</button>"
 )
 THROWS = page(f"<h1>Bakery</h1><ul>{ITEMS}</ul><button>Order</button>", script="missing.go();")
 BLANK = page("")

@@ -19,7 +19,8 @@ def written(artifact):
 @pytest.mark.parametrize(
     "reply",
     [
-        f'<boltArtifact id="a" title="T"><boltAction type="file" filePath="index.html">\n{PAGE}</boltAction></boltArtifact>',
+        '<boltArtifact id="a" title="T"><boltAction type="file" filePath="index.html">'
+        f"\n{PAGE}</boltAction></boltArtifact>",
         f"<boltAction filePath='index.html' type='file'>{PAGE}</boltAction>",
         f'Plan: bread.\n<file path="index.html">\n{PAGE}</file>',
         f'<artifact>\n<file path="./index.html">\n{PAGE}\n</artifact>',

@@ -60,7 +60,8 @@ PAGE = f"""<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="style.css"></head>
 <body><header><h1>Bakery</h1></header><main><h2>Bread</h2><ul>{ITEMS}</ul>
-<form><label>Name <input name="name"></label><button>Order</button></form></main><script src="app.js"></script></body></html>
+<form><label>Name <input name="name"></label><button>Order</button></form></main>
+<script src="app.js"></script></body></html>
 """
 STATIC = {
     "index.html": PAGE.encode(),
@@ -256,7 +257,8 @@ def _raw_write(path: Path, contents: list[bytes]) -> None:
 _RAW = """
 import time, os
 from llama_cpp import Llama
-model = Llama({path!r}, n_ctx=8192, flash_attn=True, verbose=False, n_threads=os.cpu_count(), n_threads_batch=os.cpu_count())
+cores = os.cpu_count()
+model = Llama({path!r}, n_ctx=8192, flash_attn=True, verbose=False, n_threads=cores, n_threads_batch=cores)
 messages = [{{"role": "user", "content": {prompt!r}}}]
 first = last = None; n = 0
 for part in model.create_chat_completion(messages, max_tokens={n}, temperature=0, stream=True):

@@ -6,7 +6,8 @@ from sandbox.errors import PackageRefused
 from sandbox.packages import baked_packages, complete_project, imported_packages
 
 APP = {
-    "src/main.jsx": b'import { createRoot } from "react-dom/client";\nimport App from "./App.jsx";\nimport "./app.css";\n',
+    "src/main.jsx": b'import { createRoot } from "react-dom/client";\n'
+    b'import App from "./App.jsx";\nimport "./app.css";\n',
     "src/App.jsx": b'import { Link } from "react-router-dom";\nexport default () => <Link to="/">x</Link>;\n',
 }
 
