@@ -1,4 +1,4 @@
-.PHONY: demo test vision train relock
+.PHONY: demo test vision train container relock
 
 demo:
 	@setup/run demo
@@ -7,7 +7,7 @@ demo:
 test:
 	@setup/run test
 
-vision train:
+vision train container:
 	@setup/run $@
 
 relock:

@@ -1,10 +1,11 @@
-"""`setup/run demo|test|vision|train` prepares this machine for that; `test` goes on to run all checks."""
+"""`setup/run demo|test|vision|train|container` prepares this machine; `test` then runs all checks, `container` builds."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import os
+import platform
 import shutil
 import signal
 import sys
@@ -13,16 +14,17 @@ from pathlib import Path
 from appliance.errors import ApplianceError
 from models.hardware import detect_hardware
 from setup import accounts, packages
-from setup.checks import run_checks
+from setup.checks import run_as_account, run_checks
 from setup.commands import Commands
+from setup.engine import EngineBuilder, found_compilers, ladder
 from setup.errors import AccountRefused, NoRoom, SetupError
 from setup.gpu import VariantChoice, choose_build, has_nvcc
 from setup.places import ROOT_CACHE, Places, find_places, person_cache
-from setup.plan import DEMO, EXTRAS, TEST, Wishes, content_steps, environment_steps, tree_steps
+from setup.plan import DEMO, EXTRAS, TEST, Wishes, content_steps, data_folder, environment_steps, tree_steps
 from setup.steps import Stamps, Step, run_steps, say
 
 NEEDED_BYTES = 6 * 1024**3
-WISHES: dict[str, Wishes] = {"demo": DEMO, "test": TEST, **EXTRAS}
+WISHES: dict[str, Wishes] = {"demo": DEMO, "test": TEST, "container": DEMO, **EXTRAS}
 
 
 def main() -> int:
@@ -30,16 +32,34 @@ def main() -> int:
     if verb not in WISHES:
         print(f"usage: setup/run {'|'.join(WISHES)}", file=sys.stderr)
         return 2
+    os.umask(0o022)  # what root makes here, the product's account must be able to read
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         places = set_up(Path.cwd().resolve(), verb)
-        return run_checks(places, os.environ) if verb == "test" else 0
+        return AFTERWARDS.get(verb, nothing_more)(places)
     except (SetupError, ApplianceError) as error:
         return stop(str(error), error.exit_code)
     except KeyboardInterrupt:
         return stop("stopped; run the command again to go on where it was.", 130)
     except OSError as error:
         return stop(sentence(error), 3)
+
+
+def nothing_more(places: Places) -> int:
+    return 0
+
+
+def build_container(places: Places) -> int:
+    """The engine in it is the portable build: the image may travel to another processor."""
+    commands = Commands(places.cache / "setup.log", places.tree)
+    rungs = [rung for rung in ladder("cpu", found_compilers(), platform.machine()) if not rung.is_native]
+    wheel = EngineBuilder(places, "cpu", commands).wheel(rungs[0])
+    account_cache = places.account.home / ".cache" / "webgen-appliance"
+    home = data_folder(places.account, os.environ) / "sandbox"
+    return run_as_account(places, ["-m", "setup.container", str(wheel), str(account_cache), str(home)])
+
+
+AFTERWARDS = {"test": run_checks, "container": build_container}
 
 
 def stop(why: str, code: int) -> int:
@@ -86,7 +106,7 @@ def open_log() -> Path:
 
 
 def packages_step(verb: str, choice: VariantChoice, commands: Commands) -> Step:
-    wanted = (*packages.CORE, *choice.packages, *(packages.FOR_TESTS if verb == "test" else ()))
+    wanted = (*packages.CORE, *choice.packages, *(packages.FOR_TESTS if verb in ("test", "container") else ()))
     return Step(
         "system packages",
         "",

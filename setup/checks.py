@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from appliance.account import environment_for
-from appliance.privileges import Account, command_as
+from appliance.privileges import command_as
 from setup.places import Places
 from setup.steps import say
 
@@ -25,27 +25,31 @@ def checks(tools: Path, cache: Path) -> dict[str, list[str]]:
     }
 
 
-def environment_of_checks(places: Places, cache: Path, environ: Mapping[str, str], is_root: bool) -> dict[str, str]:
-    base = environment_for(places.account, environ) if is_root else dict(environ)
+def environment_of_checks(places: Places, environ: Mapping[str, str], cache: Path) -> dict[str, str]:
+    base = environment_for(places.account, environ) if os.geteuid() == 0 else dict(environ)
     path = f"{places.venv}/bin:{base['PATH']}"
     return base | {"PATH": path, "HYPOTHESIS_STORAGE_DIRECTORY": f"{cache}/hypothesis", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def run_checks(places: Places, environ: Mapping[str, str]) -> int:
+def run_checks(places: Places) -> int:
     """1 when any failed. All are run: one red line should not hide another."""
-    is_root = os.geteuid() == 0
-    cache = account_cache(places.account)
-    environment = environment_of_checks(places, cache, environ, is_root)
+    cache = places.account.home / ".cache" / "webgen-appliance" / "checks"
     failed = []
     for name, command in checks(places.venv / "bin", cache).items():
         say(name)
-        words = command_as(places.account, command) if is_root else command
-        if subprocess.run(words, cwd=places.tree, env=environment, stdin=subprocess.DEVNULL, check=False).returncode:
+        if run_in_tree(places, command, cache) != 0:
             failed.append(name)
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
 
 
-def account_cache(account: Account) -> Path:
-    return account.home / ".cache" / "webgen-appliance" / "checks"
+def run_as_account(places: Places, python_words: list[str]) -> int:
+    """The environment's Python, with its output in view."""
+    return run_in_tree(places, [str(places.venv / "bin" / "python"), *python_words], places.account.home / ".cache")
+
+
+def run_in_tree(places: Places, command: list[str], cache: Path) -> int:
+    words = command_as(places.account, command, dies_with_parent=True) if os.geteuid() == 0 else command
+    environment = environment_of_checks(places, os.environ, cache)
+    return subprocess.run(words, cwd=places.tree, env=environment, stdin=subprocess.DEVNULL, check=False).returncode

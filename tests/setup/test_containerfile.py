@@ -1,0 +1,82 @@
+"""Both targets of the Containerfile, built without a network and run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.image import CONTAINERFILE, base_name, exists, import_base, write_context
+from sandbox.podman_engine import Podman, PodmanSettings
+from setup.container import IMAGE, build_appliance, installed_engine
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+CACHE = Path.home() / ".cache" / "webgen-appliance"
+OFFLINE = ["--quiet", "--pull=never", "--network=none"]
+pytestmark = [pytest.mark.podman, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def podman() -> Iterator[Podman]:
+    """Kept from run to run: the base images are large and do not change."""
+    with Podman.on_this_host(PodmanSettings(CACHE / "containerfile-tests")) as podman:
+        yield podman
+
+
+@pytest.fixture(scope="module")
+def appliance_image(podman: Podman) -> str:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    return build_appliance(CHECKOUT, installed_engine(), CACHE, podman)
+
+
+def instructions(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line and not line.startswith(("#", "ARG", "FROM"))]
+
+
+def test_the_site_target_and_the_sandboxs_own_file_are_the_same() -> None:
+    site = re.split(r"(?m)^FROM ", (CHECKOUT / "Containerfile").read_text())[1]
+    assert instructions(site.partition("\n")[2]) == instructions(CONTAINERFILE.read_text())
+
+
+def test_the_site_target_builds_on_the_offline_base_and_holds_node_and_the_server(
+    podman: Podman, tmp_path: Path
+) -> None:
+    if not exists(podman, base_name()):
+        import_base(podman)
+    write_context(tmp_path, "static")
+    words = [*OFFLINE, "--target=site", f"--build-arg=BASE={base_name()}", f"--file={CHECKOUT / 'Containerfile'}"]
+    image = podman.run(["podman", "build", *words, str(tmp_path)])
+    told = podman.run(["podman", "run", "--rm", *OFFLINE[1:], image, "sh", "-c", "node --version && ls /srv"])
+    assert told.splitlines()[0].startswith("v")
+    assert "serve.mjs" in told.split()
+
+
+def run_appliance(podman: Podman, image: str, *words: str) -> tuple[int, str]:
+    ended = podman.run_raw(["podman", "run", "--rm", *OFFLINE[1:], image, *words], timeout_s=120)
+    return ended.exit_code, (ended.stdout + ended.stderr).decode()
+
+
+def test_the_appliance_target_answers_help(podman: Podman, appliance_image: str) -> None:
+    code, told = run_appliance(podman, appliance_image, "--help")
+    assert code == 0
+    assert "Usage: appliance" in told
+
+
+def test_its_engine_decodes(podman: Podman, appliance_image: str) -> None:
+    words = ["podman", "run", "--rm", *OFFLINE[1:], "--entrypoint=/opt/appliance/bin/python", appliance_image]
+    assert "works: 2 tokens" in podman.run([*words, "-m", "models.self_test"])
+
+
+def test_the_doctor_names_what_is_missing_where_it_runs_nested(podman: Podman, appliance_image: str) -> None:
+    """A container's own containers need what the outer one does not give: said, not assumed, and not a crash."""
+    code, told = run_appliance(podman, appliance_image, "doctor")
+    assert code in (0, 3), told
+    assert "Traceback" not in told
+    assert re.search(r"wall|user namespace|subordinate", told), told
+    assert "qwen2.5-coder-1.5b is not installed" in told
+
+
+def test_the_image_is_named_as_documented() -> None:
+    assert IMAGE in (CHECKOUT / "docs" / "install.md").read_text()
