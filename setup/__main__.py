@@ -1,4 +1,4 @@
-"""`setup/run demo|test|vision|train|container` prepares this machine; `test` then runs all checks, `container` builds."""
+"""`setup/run demo|test|vision|train|container`: prepares this machine, then runs the checks or builds the image."""
 
 from __future__ import annotations
 

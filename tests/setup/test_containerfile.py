@@ -40,9 +40,7 @@ def test_the_site_target_and_the_sandboxs_own_file_are_the_same() -> None:
     assert instructions(site.partition("\n")[2]) == instructions(CONTAINERFILE.read_text())
 
 
-def test_the_site_target_builds_on_the_offline_base_and_holds_node_and_the_server(
-    podman: Podman, tmp_path: Path
-) -> None:
+def test_the_site_target_holds_node_and_the_server(podman: Podman, tmp_path: Path) -> None:
     if not exists(podman, base_name()):
         import_base(podman)
     write_context(tmp_path, "static")
