@@ -94,9 +94,8 @@ def parse_patch(text: str, page: str, *, cut: bool = False) -> Artifact:
     """Read a scoped repair: fenced CSS and JavaScript to add to `page`; a whole page or tags are read as such."""
     if cut:
         return Artifact(Build(), problems=("the repair was cut off before its end",), truncated=True)
-    whole = parse_artifact(text)
-    if any(_is_page(change) or isinstance(change, FileEdit) for change in whole.changes) or _OPEN.search(text):
-        return whole
+    if _OPEN.search(text) or re.search(r"<!doctype html|<html[\s>]", text, re.IGNORECASE):
+        return parse_artifact(text)
     changes: list[Change] = []
     for _, info, body in _FENCE.findall(text):
         language = info.strip().lower().split(" ")[0]

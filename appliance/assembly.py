@@ -25,6 +25,7 @@ from models.llama import LlamaChild, LlamaSettings
 from models.openai import OpenAIChat
 from sandbox.browser import Browser, BrowserSettings
 from sandbox.container import Container, ContainerSettings
+from sandbox.image import build_image
 from sandbox.podman import PodmanContainer, PodmanSettings
 from sandbox.preview import Preview
 from sandbox.reaper import reap
@@ -122,6 +123,8 @@ class RealWorkshop:
         tell("stage", {"stage": "loading", "model": run.request.model})
         if not run.request.base_url and (unused := engine_in_use(detect_hardware()).unused_gpu):
             tell("warning", {"text": unused})
+        if run.request.stack == "static":  # needs no network, and takes seconds after an update changed what goes in
+            build_image("static", podman_settings(self.config), lambda text: tell("stage", {"stage": text}))
         with self._model(run.request, profile) as model:
             yield Parts(
                 store=store,

@@ -13,7 +13,7 @@ from sandbox.errors import WorkspaceRefused
 from sandbox.workspace import check_files, check_path
 
 _WRAP = {"css": "<style>\n{}\n</style>\n", "js": "<script>\n{}\n</script>\n", "html": "{}\n"}
-_BEFORE = {"css": "</head>", "js": "</body>", "html": "</body>"}
+_BEFORE = {"css": ("</head>",), "js": ("</body>",), "html": ("</main>", "<footer", "</body>")}
 
 
 def apply_changes(files: Files, changes: Iterable[Change]) -> tuple[dict[str, bytes], tuple[str, ...]]:
@@ -68,7 +68,6 @@ def _appended(text: str, path: str, language: str, content: str) -> str:
     if not path.endswith((".html", ".htm")):
         return f"{text.rstrip()}\n\n{content}\n"
     block = _WRAP[language].format(content.replace("</script", "<\\/script") if language == "js" else content)
-    place = text.lower().rfind(_BEFORE[language])
-    if place < 0:
-        return f"{text.rstrip()}\n{block}"
+    places = (text.lower().rfind(mark) for mark in _BEFORE[language])
+    place = next((place for place in places if place >= 0), len(text))
     return text[:place] + block + text[place:]

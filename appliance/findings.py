@@ -10,6 +10,7 @@ _ORDER = (
     "http-status",
     "error-overlay",
     "exception",
+    "unmeasurable",
     "blank",
     "unstyled",
     "console-error",
@@ -18,10 +19,14 @@ _ORDER = (
     "broken-image",
     "colour-missing",
     "placeholder-text",
+    "overlap",
     "overflow",
+    "spill",
     "empty-control",
     "dead-anchor",
     "contrast",
+    "default-font",
+    "default-control",
 )
 
 

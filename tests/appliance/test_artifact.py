@@ -108,6 +108,9 @@ def test_a_patch_is_what_is_to_be_added_to_the_page():
         FileAppend("index.html", "css", "body { color: teal }"),
         FileAppend("index.html", "js", "go()"),
     )
+    assert parse_patch("```html\n<section>more</section>\n```", "index.html").changes == (
+        FileAppend("index.html", "html", "<section>more</section>"),
+    )
     assert parse_patch("I see no problem.", "index.html").problems
     assert written(parse_patch(f"```html\n{PAGE}```", "index.html")) == {"index.html": PAGE}
 

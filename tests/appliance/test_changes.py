@@ -59,6 +59,12 @@ def test_an_edit_must_meet_exactly_one_place_but_may_differ_in_indentation():
         assert problems
 
 
+def test_more_content_goes_to_the_end_of_the_main_part():
+    page = b"<html><body><main><p>one</p></main><footer>f</footer></body></html>"
+    new, _ = apply_changes({"index.html": page}, [FileAppend("index.html", "html", "<p>two</p>")])
+    assert b"<p>one</p><p>two</p>\n</main><footer>" in new["index.html"]
+
+
 def test_additions_come_last_so_that_they_win():
     new, _ = apply_changes(
         {"index.html": PAGE}, [FileAppend("index.html", "css", "p{}"), FileAppend("index.html", "js", "x='</script>'")]

@@ -55,6 +55,16 @@ def test_a_finding_that_two_repairs_did_not_mend_is_left_alone():
     assert move([draft(1)], 1, 1) == Stop("nothing left to mend")
 
 
+def test_when_no_fact_is_left_the_judges_suggestion_is_tried_twice():
+    thin = step(1, kind="draft")
+    grade = replace(thin.scores.appearance, suggestion="Add more sections.")
+    thin = replace(thin, scores=replace(thin.scores, appearance=grade))
+    wish = Finding("suggestion", "", "Add more sections.", "minor")
+    assert move([thin], 1, 1) == Mend((wish,))
+    tried = [step(n, parent=1, kind="repair", verdict="rejected", finding_key="suggestion ") for n in (2, 3)]
+    assert move([thin, *tried], 1, 1) == Stop("nothing left to mend")
+
+
 def test_five_rejected_repairs_lead_to_the_next_best_draft():
     rules = replace(FIXED, steps=20)
     drafts = [draft(1, 4.5, findings=(OVERFLOW,)), draft(2, 3.0), draft(3, 4.0)]
