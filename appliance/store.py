@@ -7,6 +7,7 @@ moment a step is either there with all its parts or not there at all. Only this 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -396,11 +397,9 @@ def _translated(path: Path) -> Iterator[None]:
         raise StoreBroken(f"{path} cannot be used ({error}); check the folder's owner and free space.") from error
     except sqlite3.DatabaseError as error:
         raise StoreBroken(f"{path} is damaged ({error}); restore a backup or move the file away.") from error
-    except PermissionError as error:
-        raise StoreBroken(
-            f"The data folder {path.parent} cannot be written by this account; change its owner or set APPLIANCE_HOME."
-        ) from error
     except OSError as error:
-        if error.errno == 28:
+        if error.errno == errno.ENOSPC:
             raise StoreFull(f"The disk that holds {path} is full; free some space, then resume.") from error
-        raise
+        raise StoreBroken(
+            f"The data folder {path.parent} cannot be used ({error.strerror}); change its owner or set APPLIANCE_HOME."
+        ) from error
