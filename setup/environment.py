@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from appliance.privileges import unreadable_for
+from models.hardware import EngineVariant
 from setup.commands import Commands
 from setup.errors import PythonUnusable
 from setup.locks import lock_path, without_engine
 from setup.places import Places
 
 GPU_RUNTIME = "torch-cuda"
+CPU_TORCH = "torch-cpu"
 PIP_QUIET = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_ROOT_USER_ACTION": "ignore"}
 NETWORK_ADVICE = (
     "Python packages could not be installed; check the network and pip's settings, then run the command again."
@@ -52,9 +54,18 @@ def install_lock(places: Places, name: str, commands: Commands) -> str:
         requirements.write(without_engine(lock.read_text()))
         requirements.flush()
         pip(places, ["install", "--no-deps", "--require-hashes", "-r", requirements.name], NETWORK_ADVICE, commands)
-    if name != GPU_RUNTIME and needs_gpu_runtime(places):
-        install_lock(places, GPU_RUNTIME, commands)
     return str(lock.relative_to(places.tree))
+
+
+def install_with_torch(places: Places, name: str, variant: EngineVariant, commands: Commands) -> str:
+    """Without a CUDA GPU, torch's CPU build is tried first: the registry's is linked to 3 GB of CUDA libraries."""
+    cpu_torch = ["install", "--no-deps", "--require-hashes", "-r", str(lock_path(places.tree, CPU_TORCH))]
+    took_cpu_torch = variant != "cuda" and commands.passes(pip_command(places, cpu_torch), PIP_QUIET)
+    installed = install_lock(places, name, commands)
+    if needs_gpu_runtime(places):
+        install_lock(places, GPU_RUNTIME, commands)
+        return f"{installed} with the registry's torch and its CUDA libraries"
+    return f"{installed}{' with the CPU build of torch' if took_cpu_torch else ''}"
 
 
 def needs_gpu_runtime(places: Places) -> bool:
@@ -81,7 +92,11 @@ def install_project(places: Places, commands: Commands) -> str:
 
 
 def pip(places: Places, words: Sequence[str], advice: str, commands: Commands) -> None:
-    commands.run([places.venv / "bin" / "python", "-m", "pip", *words], advice, PIP_QUIET)
+    commands.run(pip_command(places, words), advice, PIP_QUIET)
+
+
+def pip_command(places: Places, words: Sequence[str]) -> list[str]:
+    return [str(places.venv / "bin" / "python"), "-m", "pip", *words]
 
 
 def has_project(places: Places) -> bool:

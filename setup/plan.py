@@ -13,12 +13,14 @@ from setup import copy
 from setup.commands import Commands
 from setup.engine import install_engine, processor_flags
 from setup.environment import (
+    CPU_TORCH,
     GPU_RUNTIME,
     create_environment,
     has_environment,
     has_project,
     install_lock,
     install_project,
+    install_with_torch,
     interpreter,
 )
 from setup.locks import lock_path
@@ -28,16 +30,17 @@ from setup.steps import Step, content_hash
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """Extras are names of locks; stacks are names of sandbox images."""
+    """Names of locks, those with torch apart, of models in the catalog, and of sandbox images."""
 
-    extras: tuple[str, ...] = ()
+    locks: tuple[str, ...] = ()
+    torch_locks: tuple[str, ...] = ()
     models: tuple[str, ...] = ("qwen2.5-coder-1.5b",)
     stacks: tuple[str, ...] = ("static",)
 
 
 DEMO = Wishes()
-TEST = Wishes(("dev", "train"), ("qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"), ("static", "vite-react"))
-EXTRAS = {"vision": Wishes(extras=("vision",)), "train": Wishes(extras=("train",))}
+TEST = Wishes(("dev",), ("train",), ("qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"), ("static", "vite-react"))
+EXTRAS = {name: Wishes(torch_locks=(name,)) for name in ("vision", "train")}
 IMAGE_INPUTS = ("sandbox", "Containerfile")
 
 
@@ -66,7 +69,6 @@ def is_current_copy(places: Places) -> bool:
 
 def environment_steps(places: Places, wishes: Wishes, variant: EngineVariant, commands: Commands) -> list[Step]:
     is_root = os.geteuid() == 0
-    locks = (variant, "build", *wishes.extras)
     processor = processor_flags(Path("/proc/cpuinfo").read_text())
     engine = content_hash([lock_path(places.tree, variant)], variant, processor)
     project = content_hash([places.tree / "pyproject.toml"], str(places.tree))
@@ -76,19 +78,22 @@ def environment_steps(places: Places, wishes: Wishes, variant: EngineVariant, co
 
     return [
         Step("virtual environment", str(interpreter()), lambda: has_environment(places), create),
-        *(packages_step(places, name, commands) for name in locks),
+        *(packages_step(places, name, commands) for name in (variant, "build", *wishes.locks)),
+        *(torch_step(places, name, variant, commands) for name in wishes.torch_locks),
         Step("engine", engine, lambda: True, lambda: install_engine(places, variant, commands, is_root)),
         Step("project", project, lambda: has_project(places), lambda: install_project(places, commands)),
     ]
 
 
 def packages_step(places: Places, name: str, commands: Commands) -> Step:
-    paths = [lock_path(places.tree, each) for each in (name, GPU_RUNTIME)]
+    inputs = content_hash([lock_path(places.tree, name)])
+    return Step(f"Python packages {name}", inputs, lambda: True, lambda: install_lock(places, name, commands))
+
+
+def torch_step(places: Places, name: str, variant: EngineVariant, commands: Commands) -> Step:
+    inputs = content_hash([lock_path(places.tree, each) for each in (name, CPU_TORCH, GPU_RUNTIME)], variant)
     return Step(
-        f"Python packages {name}",
-        content_hash(paths),
-        lambda: True,
-        lambda: install_lock(places, name, commands),
+        f"Python packages {name}", inputs, lambda: True, lambda: install_with_torch(places, name, variant, commands)
     )
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 RESOLVER = "uv==0.13.9"
 ENGINE_VARIANTS = ("cpu", "cuda", "vulkan")
-# PyTorch's own CPU build; pip prefers it to the registry's file of the same version where it can find both.
-ALSO_ACCEPTED = {"torch==2.13.0": ("6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b",)}
+# PyTorch's own CPU build, which the registry does not have; the CPU lock asks for it where pip's settings lead to one.
+CPU_TORCH = "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b"
+ALSO_ACCEPTED = {"torch==2.13.0": (CPU_TORCH,)}
 GPU_RUNTIME = re.compile(r"(nvidia-|cuda-|triton\b)")
 HEADER = "# Made by `make relock` from pyproject.toml. Installed with --no-deps --require-hashes.\n"
 
@@ -82,6 +83,10 @@ def relock(checkout: Path) -> None:
             gpu_runtime |= dict.fromkeys(gpu)
             write(locks / f"{name}.txt", lock)
     write(locks / "torch-cuda.txt", sorted(gpu_runtime))
+    write(
+        locks / "torch-cpu.txt",
+        [f"{torch}+cpu \\\n    --hash=sha256:{digest}\n" for torch, (digest,) in ALSO_ACCEPTED.items()],
+    )
 
 
 if __name__ == "__main__":
