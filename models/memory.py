@@ -18,11 +18,16 @@ _KV_VALUE_BYTES = {"f16": 2.0, "q8_0": 34 / 32}
 # Context and kernels of CUDA or Vulkan, taken once per process.
 _GPU_RUNTIME_BYTES = 300 << 20
 _F32 = 4
+# What llama.cpp's CPU backend keeps a second time in another order, for its fast kernels on x86.
+_REPACKED_TYPES = frozenset({"Q4_0", "Q4_K", "Q2_K", "IQ4_NL"})
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """`layers_that_fit` counts as llama.cpp does: the output matrix is one more layer, and goes to the GPU first."""
+    """`layers_that_fit` counts as llama.cpp does: the output matrix is one more layer, and goes to the GPU first.
+
+    On a CPU `weights_bytes` includes the rearranged copy; the mapped original can be given back under pressure.
+    """
 
     weights_bytes: int
     kv_bytes: int
@@ -66,8 +71,9 @@ def plan(
     compute = compute_bytes(front, context_tokens, batch_tokens) + (_GPU_RUNTIME_BYTES if on_gpu else 0)
     picture = 0 if projector is None else read_gguf(projector).weights_bytes
     kv = kv_bytes_by_layer(front, context_tokens, kv_type)
+    repacked = 0 if on_gpu else sum(t.size_bytes for t in front.tensors if t.type_name in _REPACKED_TYPES)
     return MemoryPlan(
-        weights_bytes=front.weights_bytes,
+        weights_bytes=front.weights_bytes + repacked,
         kv_bytes=sum(kv),
         compute_bytes=compute,
         projector_bytes=picture,

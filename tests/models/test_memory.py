@@ -6,8 +6,10 @@ import gguf
 import numpy as np
 import pytest
 
+from models.chat import ChatMessage, Sampling
 from models.gguf_file import read_gguf
-from models.memory import GIB, compute_bytes, kv_bytes_by_layer, plan
+from models.llama import LlamaChild, LlamaSettings
+from models.memory import GIB, kv_bytes_by_layer, plan
 from models.tiny import write_tiny_gguf
 
 # layers, heads, KV heads; the head length is 128 everywhere.
@@ -87,6 +89,11 @@ def test_a_longer_context_a_projector_and_a_gpu_each_take_more(tiny_gguf: Path, 
 
 @pytest.mark.model
 def test_the_plan_of_the_starter_model_covers_what_its_child_uses(starter_gguf: Path) -> None:
-    front = read_gguf(starter_gguf)
-    assert front.weights_bytes == pytest.approx(starter_gguf.stat().st_size, rel=0.02)
-    assert compute_bytes(front, 8192, 512) < 512 << 20
+    settings = LlamaSettings(starter_gguf, context_tokens=8192, kv_tokens=8192)
+    with LlamaChild(settings) as model:
+        model.chat([ChatMessage("user", "word " * 3000)], Sampling(max_tokens=2))
+        status = Path(f"/proc/{model.process_id}/status").read_text(encoding="ascii")
+    used = int(status.split("VmRSS:")[1].split()[0]) << 10
+    planned = plan(starter_gguf, 8192, memory_bytes=4 * GIB, on_gpu=False).needed_bytes
+    python = 120 << 20
+    assert planned * 0.8 < used < planned * 1.1 + python
