@@ -121,15 +121,17 @@ class _Loop:
         if todo:
             self.parts.tell("stage", {"stage": "thinking", "n": ns[0], "drafts": len(todo)})
             progress = _Progress(self.parts.tell, todo)
+            start = prompts.beginning(self.request, self.parts.profile, base)
             completions = self.parts.model.drafts(
                 messages,
                 [self._sampling(n) for n in todo],
+                prefill=start,
                 on_text=progress,
                 cancelled=self.parts.cancelled,
             )
             self._stop_if_cancelled(completions[0])
             for n, completion in zip(todo, completions, strict=True):
-                self._keep(n, messages, self._continued(messages, completion, n))
+                self._keep(n, messages, self._continued(messages, start, completion, n))
         for i, n in enumerate(ns):
             began = time.monotonic()
             record = self._record(n)
@@ -186,10 +188,11 @@ class _Loop:
             messages, self._sampling(n), on_text=lambda text: progress(0, text), cancelled=self.parts.cancelled
         )
         self._stop_if_cancelled(completion)
-        return self._keep(n, messages, self._continued(messages, completion, n))
+        return self._keep(n, messages, self._continued(messages, "", completion, n))
 
-    def _continued(self, messages: Sequence[ChatMessage], completion: Completion, n: int) -> Completion:
-        """Go on with a reply that the token limit cut off, unless it only repeats itself."""
+    def _continued(self, messages: Sequence[ChatMessage], start: str, completion: Completion, n: int) -> Completion:
+        """The reply with its given start; one that the token limit cut off goes on, unless it only repeats itself."""
+        completion = replace(completion, text=start + completion.text)
         for _ in range(MAX_CONTINUATIONS):
             if completion.finish != "length" or looks_looped(completion.text):
                 break

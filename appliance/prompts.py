@@ -5,12 +5,14 @@ Nothing that changes from step to step stands before the history, so that the en
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from string import Template
 
 from appliance.assets import PROMPT as KIT
+from appliance.colours import asked_colours
 from appliance.context import listing
 from appliance.profiles import Profile
 from appliance.steps import Files, RunRequest
@@ -23,6 +25,7 @@ def _template(name: str) -> Template:
     return Template(files("appliance").joinpath("prompts", f"{name}.md").read_text("utf-8").strip())
 
 
+_ENGLISH = re.compile(r"\b(?:the|and|with|for|should|page|website)\b", re.IGNORECASE)
 IMPROVE = "Improve this site: mend what does not work and make it look better."
 
 
@@ -37,7 +40,7 @@ def opening(request: RunRequest, profile: Profile, base: Files) -> tuple[ChatMes
         case "page":
             system = fill("page.system", kit=KIT)
             page = base.get("index.html", b"").decode("utf-8", "replace")
-            user = fill("page.change", page=page, instruction=wish) if page else request.brief
+            user = fill("page.change", page=page, instruction=wish) if page else fill("page.user", brief=request.brief)
         case "files":
             system = fill("files.system", kit=KIT, stack=_stack(request))
             user = "\n\n".join(part for part in (request.brief, listing(base) if base else "", wish) if part)
@@ -45,6 +48,19 @@ def opening(request: RunRequest, profile: Profile, base: Files) -> tuple[ChatMes
             system = fill("bolt.system")
             user = "\n\n".join(part for part in (request.brief, listing(base) if base else "", wish) if part)
     return ChatMessage("system", system), ChatMessage("user", user)
+
+
+def beginning(request: RunRequest, profile: Profile, base: Files) -> str:
+    """The first lines of a small model's page: the kit's look in the requested colours. Empty where they do not fit.
+
+    Only for briefs in English, because the page's language is among those lines.
+    """
+    if profile.writing != "page" or base or not _ENGLISH.search(request.brief):
+        return ""
+    asked = {colour.role: colour.accepted[0] for colour in reversed(asked_colours(request.brief))}
+    names = {"background": "--background", "components": "--component"}
+    tokens = (f"{name}: #{bytes(asked[role]).hex()};" for role, name in names.items() if role in asked)
+    return fill("page.beginning", tokens=" ".join(tokens))
 
 
 def _stack(request: RunRequest) -> str:

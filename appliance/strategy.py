@@ -57,9 +57,9 @@ def _drafts_then_repairs(steps: Sequence[Step], tip: int | None, drafts: int, ru
         assert best is not None  # else drafts were missing
         return Backtrack(best.n)
     if _rejected_on(steps, tip) >= rules.errors_in_a_row:
-        return _another_start(steps, tip)
+        return _another_start(steps, tip, Stop("no repair helped"))
     findings = next_findings(steps, tip)
-    return Mend(findings) if findings else Stop("nothing left to mend")
+    return Mend(findings) if findings else _another_start(steps, tip, Stop("nothing left to mend"))
 
 
 def _missing_drafts(steps: Sequence[Step], drafted: Sequence[Step], drafts: int, rules: Rules) -> tuple[int, ...]:
@@ -75,13 +75,13 @@ def _rejected_on(steps: Sequence[Step], tip: int) -> int:
     return sum(step.parent == tip and step.verdict == "rejected" for step in steps)
 
 
-def _another_start(steps: Sequence[Step], tip: int) -> Move:
-    """A bad stretch: go to the best draft that was not yet worked on."""
+def _another_start(steps: Sequence[Step], tip: int, otherwise: Stop) -> Move:
+    """Go to the best draft that was not yet worked on."""
     used = {step.n for step in lineage(steps, tip)} | {step.parent for step in steps}
     fresh = [step for step in steps if step.kind == "draft" and step.n not in used and shows_page(step)]
     if not fresh:
-        return Stop("no repair helped")
-    return Backtrack(max(fresh, key=lambda step: (not step.has_error, step.scores.appearance.score or 0.0)).n)
+        return otherwise
+    return Backtrack(max(fresh, key=lambda step: step.scores.appearance.score or 0.0).n)
 
 
 def next_findings(steps: Sequence[Step], tip: int) -> tuple[Finding, ...]:

@@ -110,10 +110,11 @@ class ChatModel(Protocol):
         samplings: Sequence[Sampling],
         *,
         record: bool = False,
+        prefill: str = "",
         on_text: Callable[[int, str], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Completion]:
-        """One completion per sampling, in that order, all from the same prompt."""
+        """One completion per sampling, in that order, all from the same prompt and the same beginning of the answer."""
 
     def close(self) -> None: ...
 

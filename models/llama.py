@@ -109,10 +109,11 @@ class LlamaChild:
         samplings: Sequence[Sampling],
         *,
         record: bool = False,
+        prefill: str = "",
         on_text: Callable[[int, str], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Completion]:
-        return self._generate(messages, samplings, None, record, "", on_text, cancelled)
+        return self._generate(messages, samplings, None, record, prefill, on_text, cancelled)
 
     def set_adapters(self, adapters: Sequence[Adapter]) -> None:
         """The LoRA files in force from now on, with their scales; none restores the base model exactly.

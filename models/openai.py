@@ -123,11 +123,12 @@ class OpenAIChat:
         samplings: Sequence[Sampling],
         *,
         record: bool = False,
+        prefill: str = "",
         on_text: Callable[[int, str], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Completion]:
         self._refuse_overflow(messages, samplings)
-        return self._answers([self._body(messages, s, None, "") for s in samplings], on_text, cancelled)
+        return self._answers([self._body(messages, s, None, prefill) for s in samplings], on_text, cancelled)
 
     def close(self) -> None:
         """Nothing stays open between calls."""

@@ -77,11 +77,19 @@ class ScriptedModel:
         samplings: Sequence[Sampling],
         *,
         record: bool = False,
+        prefill: str = "",
         on_text: Callable[[int, str], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Completion]:
         return [
-            self.chat(messages, sampling, record=record, on_text=_to_draft(n, on_text), cancelled=cancelled)
+            self.chat(
+                messages,
+                sampling,
+                record=record,
+                prefill=prefill,
+                on_text=_to_draft(n, on_text),
+                cancelled=cancelled,
+            )
             for n, sampling in enumerate(samplings)
         ]
 

@@ -65,6 +65,10 @@ def test_when_no_fact_is_left_the_judges_suggestion_is_tried_twice():
     assert move([thin, *tried], 1, 1) == Stop("nothing left to mend")
 
 
+def test_steps_that_are_left_go_to_the_next_best_draft():
+    assert move([draft(1, 4.0), draft(2, 2.0, error=True, findings=(THROWS,)), draft(3, 1.0)], 1) == Backtrack(2)
+
+
 def test_five_rejected_repairs_lead_to_the_next_best_draft():
     rules = replace(FIXED, steps=20)
     drafts = [draft(1, 4.5, findings=(OVERFLOW,)), draft(2, 3.0), draft(3, 4.0)]
