@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -20,7 +20,6 @@ from typing import IO, Any, Literal, Self
 
 from models import errors
 from models.chat import (
-    MIN_CONTEXT_TOKENS,
     ChatMessage,
     Completion,
     Constraint,
@@ -29,46 +28,28 @@ from models.chat import (
     Sampling,
 )
 from models.child_process import child_environment, death_note, module_command
-from models.errors import ContextTooSmall, EngineCrashed, EngineMissing, EngineRefused, ModelError
-from models.gguf_file import GgufFile, read_gguf
-from models.hardware import EngineVariant, detect_hardware, installed_variant
-from models.memory import plan
+from models.errors import EngineCrashed, EngineMissing, EngineRefused, ModelError
+from models.gguf_file import read_gguf
+from models.hardware import installed_variant
+from models.llama_settings import LlamaSettings, gpu_layers_to_use, refuse_context
 from models.wire import Frame, FrameBuffer, write_frame
 
 _POLL_S = 0.1
 _READ_BYTES = 1 << 16
 
+__all__ = ["LlamaChild", "LlamaSettings"]
+
 Adapter = tuple[Path, float]
-
-
-@dataclass(frozen=True, slots=True)
-class LlamaSettings:
-    """`threads=0`: every core this process may use. `gpu_layers=-1`: as many as the memory plan says fit.
-
-    `parallel` is how many sequences the cache keeps apart: drafts at once, and conversations remembered.
-    `kv_tokens=0`: twice the context on a CPU, the context on a GPU; drafts that do not fit into it run in turns.
-    """
-
-    path: Path
-    context_tokens: int = 8192
-    threads: int = 0
-    gpu_layers: int = -1
-    parallel: int = 8
-    kv_tokens: int = 0
-    kv_type: Literal["f16", "q8_0"] = "f16"
-    batch_tokens: int = 512
-    thinking: bool = False
-    start_timeout_s: float = 600
 
 
 class LlamaChild:
     def __init__(self, settings: LlamaSettings) -> None:
         front = read_gguf(settings.path)
-        _refuse_context(settings, front)
+        refuse_context(settings, front)
         self.settings = settings
         self.name = settings.path.stem
         self.context_tokens = settings.context_tokens
-        self._gpu_layers = _gpu_layers(settings)
+        self._gpu_layers = gpu_layers_to_use(settings)
         self.engine: Engine = installed_variant() if self._gpu_layers else "cpu"
         self._adapters: tuple[Adapter, ...] = ()
         self._turn = threading.Lock()
@@ -283,40 +264,6 @@ class LlamaChild:
         if "No module named 'llama_cpp'" in words:
             return EngineMissing("llama-cpp-python is not installed for this Python; run set-up again.")
         return EngineCrashed(f"The engine of '{self.name}' {death_note(exit_code, words)}")
-
-
-def _refuse_context(settings: LlamaSettings, front: GgufFile) -> None:
-    if settings.context_tokens < MIN_CONTEXT_TOKENS:
-        raise ContextTooSmall(
-            f"A context of {settings.context_tokens} tokens is too small: one page and the talk about it need at least"
-            f" {MIN_CONTEXT_TOKENS}; set a larger context."
-        )
-    trained = front.number("context_length")
-    if settings.context_tokens > trained:
-        raise ContextTooSmall(
-            f"'{settings.path.name}' was trained for a context of {trained} tokens, not {settings.context_tokens};"
-            " set a smaller context or take another model."
-        )
-
-
-def _gpu_layers(settings: LlamaSettings) -> int:
-    variant: EngineVariant = installed_variant()
-    if variant == "cpu":
-        if settings.gpu_layers > 0:
-            raise errors.EngineVariantError(
-                "The installed engine was built for the CPU alone and cannot put layers on a GPU; run set-up again."
-            )
-        return 0
-    if settings.gpu_layers >= 0:
-        return settings.gpu_layers
-    free_mib = [g.free_mib for g in detect_hardware().gpus if g.free_mib is not None]
-    if not free_mib:
-        raise errors.EngineVariantError(
-            f"The engine is the {variant} build but no GPU tells how much memory it has; say how many layers to put on"
-            " it (gpu_layers), or 0 for none."
-        )
-    made = plan(settings.path, settings.context_tokens, kv_type=settings.kv_type, memory_bytes=max(free_mib) << 20)
-    return made.layers_that_fit
 
 
 def _pipe(process: "subprocess.Popen[bytes] | None", end: Literal["stdin", "stdout"]) -> IO[bytes]:

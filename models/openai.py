@@ -5,18 +5,12 @@ one is dropped within a tenth of a second. Log-probabilities and token ids are n
 """
 
 import base64
-import json
 import queue
-import socket
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from time import monotonic
 from types import TracebackType
-from typing import Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import Literal, Self
 
 from models.chat import (
     MIN_CONTEXT_TOKENS,
@@ -28,20 +22,10 @@ from models.chat import (
     JsonSchema,
     Sampling,
 )
-from models.errors import ConstraintError, ContextOverflow, ContextTooSmall, ModelError, RemoteError
+from models.errors import ConstraintError, ContextOverflow, ContextTooSmall, RemoteError
+from models.openai_stream import Event, Json, NotOffered, Server, ServerSettings, Stream
 
 _POLL_S = 0.1
-_Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    url: str
-    model: str
-    api_key: str | None
-    context_tokens: int
-    grammar_field: str | None
-    timeout_s: float
 
 
 @dataclass(slots=True)
@@ -55,13 +39,6 @@ class _Answer:
     completion_tokens: int = 0
     seconds: float = 0.0
     is_cut: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Event:
-    draft: int
-    chunk: _Json | None = None
-    error: ModelError | None = None
 
 
 class OpenAIChat:
@@ -83,7 +60,7 @@ class OpenAIChat:
         grammar_field: str | None = None,
         timeout_s: float = 600,
     ) -> None:
-        settings = _Settings(url, model, api_key, context_tokens, grammar_field, timeout_s)
+        settings = ServerSettings(url, model, api_key, context_tokens, grammar_field, timeout_s)
         if settings.context_tokens < MIN_CONTEXT_TOKENS:
             raise ContextTooSmall(
                 f"A context of {settings.context_tokens} tokens is too small; start the server with"
@@ -92,7 +69,7 @@ class OpenAIChat:
         self.settings = settings
         self.name = settings.model
         self.context_tokens = settings.context_tokens
-        self._server = _Server(settings)
+        self._server = Server(settings)
         self._counter: Callable[[Sequence[ChatMessage]], int] | None = None
 
     def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
@@ -143,14 +120,14 @@ class OpenAIChat:
 
     def _answers(
         self,
-        bodies: Sequence[_Json],
+        bodies: Sequence[Json],
         on_text: Callable[[int, str], None] | None,
         cancelled: Callable[[], bool] | None,
     ) -> list[Completion]:
         started = monotonic()
         answers = [_Answer() for _ in bodies]
-        events: queue.Queue[_Event] = queue.Queue()
-        streams = [_Stream(self._server, n, body, events) for n, body in enumerate(bodies)]
+        events: queue.Queue[Event] = queue.Queue()
+        streams = [Stream(self._server, n, body, events) for n, body in enumerate(bodies)]
         try:
             for stream in streams:
                 stream.start()
@@ -166,8 +143,8 @@ class OpenAIChat:
 
     def _body(
         self, messages: Sequence[ChatMessage], sampling: Sampling, constraint: Constraint | None, prefill: str
-    ) -> _Json:
-        body: _Json = {
+    ) -> Json:
+        body: Json = {
             "model": self.name,
             "messages": [_message(m) for m in messages],
             "temperature": sampling.temperature,
@@ -186,7 +163,7 @@ class OpenAIChat:
             body |= {"continue_final_message": True, "add_generation_prompt": False}
         return body | self._constraint(constraint)
 
-    def _constraint(self, constraint: Constraint | None) -> _Json:
+    def _constraint(self, constraint: Constraint | None) -> Json:
         if constraint is None:
             return {}
         if isinstance(constraint, JsonSchema):
@@ -211,7 +188,7 @@ class OpenAIChat:
         for count in (self._count_by_messages, self._count_by_template):
             try:
                 count(messages)
-            except _NotOffered:
+            except NotOffered:
                 continue
             return count
         return _estimate
@@ -226,112 +203,8 @@ class OpenAIChat:
         return len(self._server.ask("/tokenize", body, "tokens"))
 
 
-class _NotOffered(Exception):
-    """The server does not have this part of the interface."""
-
-
-class _Server:
-    def __init__(self, settings: _Settings) -> None:
-        self.address = urlsplit(settings.url.rstrip("/"))
-        if self.address.scheme not in ("http", "https") or not self.address.hostname:
-            raise RemoteError(f"'{settings.url}' is not an address of a model server; write http://HOST:PORT/v1.")
-        self._settings = settings
-
-    def open(self) -> HTTPConnection:
-        kind = HTTPSConnection if self.address.scheme == "https" else HTTPConnection
-        connection = kind(self.address.hostname or "", self.address.port, timeout=self._settings.timeout_s)
-        try:
-            connection.connect()
-        except OSError as error:
-            raise self.unreachable(error) from error
-        return connection
-
-    def send(self, connection: HTTPConnection, path: str, body: _Json) -> HTTPResponse:
-        headers = {"Content-Type": "application/json"}
-        if self._settings.api_key:
-            headers["Authorization"] = f"Bearer {self._settings.api_key}"
-        try:
-            connection.request("POST", path, json.dumps(body), headers)
-            return connection.getresponse()
-        except (OSError, HTTPException) as error:
-            raise self.unreachable(error) from error
-
-    def ask(self, path: str, body: _Json, key: str) -> Any:
-        """Paths beside `/v1`, which llama-server and vLLM have and others do not."""
-        path = self.address.path.removesuffix("/v1") + path
-        with closing(self.open()) as connection, self.send(connection, path, body) as response:
-            try:
-                answer = json.loads(response.read())
-            except ValueError:
-                raise _NotOffered from None
-            if response.status != 200 or key not in answer:
-                raise _NotOffered
-            return answer[key]
-
-    def unreachable(self, error: Exception) -> RemoteError:
-        where = f"{self.address.scheme}://{self.address.netloc}"
-        return RemoteError(f"The model server at {where} does not answer ({error}); start it or correct its address.")
-
-
-class _Stream:
-    """One request in its own thread; `stop` closes the socket under it."""
-
-    def __init__(self, server: "_Server", draft: int, body: _Json, events: "queue.Queue[_Event]") -> None:
-        self._server, self._draft, self._body, self._events = server, draft, body, events
-        # The connection itself forgets its socket as soon as the answer begins.
-        self._socket: socket.socket | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        if self._socket is not None:
-            with suppress(OSError):  # the server may have been quicker
-                self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(timeout=1)
-
-    def _run(self) -> None:
-        try:
-            with closing(self._server.open()) as connection:
-                self._socket = connection.sock
-                self._read(self._server.send(connection, self._server.address.path + "/chat/completions", self._body))
-        except ModelError as error:
-            self._events.put(_Event(self._draft, error=error))
-        except (OSError, HTTPException, ValueError) as error:
-            self._events.put(_Event(self._draft, error=self._server.unreachable(error)))
-
-    def _read(self, response: HTTPResponse) -> None:
-        with response:
-            if response.status != 200:
-                raise _refusal(response, self._body["model"])
-            for chunk in _chunks(response):
-                self._events.put(_Event(self._draft, chunk=chunk))
-                if chunk.get("done"):
-                    return
-        raise RemoteError("The model server broke off its answer; try again.")
-
-
-def _chunks(response: HTTPResponse) -> Iterator[_Json]:
-    for line in response:
-        if not line.startswith(b"data:"):
-            continue
-        data = line[5:].strip()
-        if data == b"[DONE]":
-            yield {"done": True}
-            return
-        yield json.loads(data)
-
-
-def _refusal(response: HTTPResponse, model: str) -> ModelError:
-    said = response.read(2000).decode("utf-8", errors="replace").strip()
-    if response.status == 400 and "context" in said.lower():
-        return ContextOverflow(f"The server of '{model}' says the prompt is too long: {said}")
-    return RemoteError(f"The server of '{model}' answered {response.status} {response.reason}: {said}")
-
-
 def _take_event(
-    events: "queue.Queue[_Event]",
+    events: "queue.Queue[Event]",
     answers: Sequence[_Answer],
     started: float,
     on_text: Callable[[int, str], None] | None,
@@ -351,7 +224,7 @@ def _take_event(
     answer.seconds = monotonic() - started
 
 
-def _take_chunk(answer: _Answer, chunk: _Json) -> str:
+def _take_chunk(answer: _Answer, chunk: Json) -> str:
     """The new text. An answer is finished at [DONE], because the token counts come after the last word."""
     if "error" in chunk:
         raise RemoteError(f"The model server gave up: {chunk['error']}")
@@ -368,7 +241,7 @@ def _take_chunk(answer: _Answer, chunk: _Json) -> str:
     return text
 
 
-def _take_usage(answer: _Answer, usage: _Json, timings: _Json) -> None:
+def _take_usage(answer: _Answer, usage: Json, timings: Json) -> None:
     answer.prompt_tokens = usage.get("prompt_tokens", 0)
     answer.completion_tokens = usage.get("completion_tokens", 0)
     cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
@@ -392,7 +265,7 @@ def _completion(answer: _Answer) -> Completion:
     )
 
 
-def _message(message: ChatMessage) -> _Json:
+def _message(message: ChatMessage) -> Json:
     if not message.images:
         return {"role": message.role, "content": message.content}
     pictures = [{"type": "image_url", "image_url": {"url": _data_uri(image)}} for image in message.images]

@@ -4,11 +4,16 @@ from pathlib import Path
 
 import platformdirs
 import pytest
+from hypothesis import settings
 
 from models.catalog import load_catalog
 from models.fetch import ModelShelf
 from models.llama import LlamaChild, LlamaSettings
 from models.tiny import write_tiny_gguf
+
+# The tests may run as an account that cannot write into the checkout, and on machines busy with other things.
+settings.register_profile("appliance", database=None, deadline=None)
+settings.load_profile("appliance")
 
 
 @pytest.fixture(scope="session")

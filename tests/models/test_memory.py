@@ -91,7 +91,7 @@ def test_a_longer_context_a_projector_and_a_gpu_each_take_more(tiny_gguf: Path, 
 def test_the_plan_of_the_starter_model_covers_what_its_child_uses(starter_gguf: Path) -> None:
     settings = LlamaSettings(starter_gguf, context_tokens=8192, kv_tokens=8192)
     with LlamaChild(settings) as model:
-        model.chat([ChatMessage("user", "word " * 3000)], Sampling(max_tokens=2))
+        model.chat([ChatMessage("user", "word " * 600)], Sampling(max_tokens=2))
         status = Path(f"/proc/{model.process_id}/status").read_text(encoding="ascii")
     used = int(status.split("VmRSS:")[1].split()[0]) << 10
     planned = plan(starter_gguf, 8192, memory_bytes=4 * GIB, on_gpu=False).needed_bytes

@@ -1,0 +1,65 @@
+"""How a model is loaded, and what of it this machine and this file allow."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from models.chat import MIN_CONTEXT_TOKENS
+from models.errors import ContextTooSmall, EngineVariantError
+from models.gguf_file import GgufFile
+from models.hardware import EngineVariant, detect_hardware, installed_variant
+from models.memory import plan
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaSettings:
+    """`threads=0`: every core this process may use. `gpu_layers=-1`: as many as the memory plan says fit.
+
+    `parallel` is how many sequences the cache keeps apart: drafts at once, and conversations remembered.
+    `kv_tokens=0`: twice the context on a CPU, the context on a GPU; drafts that do not fit into it run in turns.
+    """
+
+    path: Path
+    context_tokens: int = 8192
+    threads: int = 0
+    gpu_layers: int = -1
+    parallel: int = 8
+    kv_tokens: int = 0
+    kv_type: Literal["f16", "q8_0"] = "f16"
+    batch_tokens: int = 512
+    thinking: bool = False
+    start_timeout_s: float = 600
+
+
+def refuse_context(settings: LlamaSettings, front: GgufFile) -> None:
+    if settings.context_tokens < MIN_CONTEXT_TOKENS:
+        raise ContextTooSmall(
+            f"A context of {settings.context_tokens} tokens is too small: one page and the talk about it need at least"
+            f" {MIN_CONTEXT_TOKENS}; set a larger context."
+        )
+    trained = front.number("context_length")
+    if settings.context_tokens > trained:
+        raise ContextTooSmall(
+            f"'{settings.path.name}' was trained for a context of {trained} tokens, not {settings.context_tokens};"
+            " set a smaller context or take another model."
+        )
+
+
+def gpu_layers_to_use(settings: LlamaSettings) -> int:
+    variant: EngineVariant = installed_variant()
+    if variant == "cpu":
+        if settings.gpu_layers > 0:
+            raise EngineVariantError(
+                "The installed engine was built for the CPU alone and cannot put layers on a GPU; run set-up again."
+            )
+        return 0
+    if settings.gpu_layers >= 0:
+        return settings.gpu_layers
+    free_mib = [g.free_mib for g in detect_hardware().gpus if g.free_mib is not None]
+    if not free_mib:
+        raise EngineVariantError(
+            f"The engine is the {variant} build but no GPU tells how much memory it has; say how many layers to put on"
+            " it (gpu_layers), or 0 for none."
+        )
+    made = plan(settings.path, settings.context_tokens, kv_type=settings.kv_type, memory_bytes=max(free_mib) << 20)
+    return made.layers_that_fit

@@ -1,0 +1,137 @@
+"""The wire of an OpenAI-compatible server: one request, one stream of events, each in a thread of its own."""
+
+import json
+import queue
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+from models.errors import ContextOverflow, ModelError, RemoteError
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    url: str
+    model: str
+    api_key: str | None
+    context_tokens: int
+    grammar_field: str | None
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    draft: int
+    chunk: Json | None = None
+    error: ModelError | None = None
+
+
+class NotOffered(Exception):
+    """The server does not have this part of the interface."""
+
+
+class Server:
+    def __init__(self, settings: ServerSettings) -> None:
+        self.address = urlsplit(settings.url.rstrip("/"))
+        if self.address.scheme not in ("http", "https") or not self.address.hostname:
+            raise RemoteError(f"'{settings.url}' is not an address of a model server; write http://HOST:PORT/v1.")
+        self._settings = settings
+
+    def open(self) -> HTTPConnection:
+        kind = HTTPSConnection if self.address.scheme == "https" else HTTPConnection
+        connection = kind(self.address.hostname or "", self.address.port, timeout=self._settings.timeout_s)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise self.unreachable(error) from error
+        return connection
+
+    def send(self, connection: HTTPConnection, path: str, body: Json) -> HTTPResponse:
+        headers = {"Content-Type": "application/json"}
+        if self._settings.api_key:
+            headers["Authorization"] = f"Bearer {self._settings.api_key}"
+        try:
+            connection.request("POST", path, json.dumps(body), headers)
+            return connection.getresponse()
+        except (OSError, HTTPException) as error:
+            raise self.unreachable(error) from error
+
+    def ask(self, path: str, body: Json, key: str) -> Any:
+        """Paths beside `/v1`, which llama-server and vLLM have and others do not."""
+        path = self.address.path.removesuffix("/v1") + path
+        with closing(self.open()) as connection, self.send(connection, path, body) as response:
+            try:
+                answer = json.loads(response.read())
+            except ValueError:
+                raise NotOffered from None
+            if response.status != 200 or key not in answer:
+                raise NotOffered
+            return answer[key]
+
+    def unreachable(self, error: Exception) -> RemoteError:
+        where = f"{self.address.scheme}://{self.address.netloc}"
+        return RemoteError(f"The model server at {where} does not answer ({error}); start it or correct its address.")
+
+
+class Stream:
+    """One request in its own thread; `stop` closes the socket under it."""
+
+    def __init__(self, server: "Server", draft: int, body: Json, events: "queue.Queue[Event]") -> None:
+        self._server, self._draft, self._body, self._events = server, draft, body, events
+        # The connection itself forgets its socket as soon as the answer begins.
+        self._socket: socket.socket | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):  # the server may have been quicker
+                self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(timeout=1)
+
+    def _run(self) -> None:
+        try:
+            with closing(self._server.open()) as connection:
+                self._socket = connection.sock
+                self._read(self._server.send(connection, self._server.address.path + "/chat/completions", self._body))
+        except ModelError as error:
+            self._events.put(Event(self._draft, error=error))
+        except (OSError, HTTPException, ValueError) as error:
+            self._events.put(Event(self._draft, error=self._server.unreachable(error)))
+
+    def _read(self, response: HTTPResponse) -> None:
+        with response:
+            if response.status != 200:
+                raise _refusal(response, self._body["model"])
+            for chunk in _chunks(response):
+                self._events.put(Event(self._draft, chunk=chunk))
+                if chunk.get("done"):
+                    return
+        raise RemoteError("The model server broke off its answer; try again.")
+
+
+def _chunks(response: HTTPResponse) -> Iterator[Json]:
+    for line in response:
+        if not line.startswith(b"data:"):
+            continue
+        data = line[5:].strip()
+        if data == b"[DONE]":
+            yield {"done": True}
+            return
+        yield json.loads(data)
+
+
+def _refusal(response: HTTPResponse, model: str) -> ModelError:
+    said = response.read(2000).decode("utf-8", errors="replace").strip()
+    if response.status == 400 and "context" in said.lower():
+        return ContextOverflow(f"The server of '{model}' says the prompt is too long: {said}")
+    return RemoteError(f"The server of '{model}' answered {response.status} {response.reason}: {said}")
