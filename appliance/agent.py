@@ -160,8 +160,8 @@ class _Loop:
         n, began, finding = len(steps) + 1, time.monotonic(), findings[0]
         base = self._files(steps, tip)
         tried = sum(step.finding_key == finding_key(finding) for step in steps)
-        patch = mend_messages(base, findings, whole_script=tried == 0)
-        record = self._completed(n, patch.messages)
+        patch = mend_messages(base, findings, self.request.brief, again=tried > 0)
+        record = self._completed(n, patch.messages, patch.start)
         artifact = read_patch(patch, record.reply, cut=record.finish == "length")
         before = next(step for step in steps if step.n == tip)
         self._commit_repair(n, before, base, artifact, record, began, finding, patch)
@@ -178,17 +178,21 @@ class _Loop:
             repeat_penalty=profile.repeat_penalty,
         )
 
-    def _completed(self, n: int, messages: Sequence[ChatMessage]) -> CompletionRecord:
+    def _completed(self, n: int, messages: Sequence[ChatMessage], start: str = "") -> CompletionRecord:
         """The model's reply for step `n`, from the store if a killed attempt got that far."""
         if record := self.parts.store.completion(self.run.id, n):
             return record
         self.parts.tell("stage", {"stage": "thinking", "n": n})
         progress = _Progress(self.parts.tell, [n])
         completion = self.parts.model.chat(
-            messages, self._sampling(n), on_text=lambda text: progress(0, text), cancelled=self.parts.cancelled
+            messages,
+            self._sampling(n),
+            prefill=start,
+            on_text=lambda text: progress(0, text),
+            cancelled=self.parts.cancelled,
         )
         self._stop_if_cancelled(completion)
-        return self._keep(n, messages, self._continued(messages, "", completion, n))
+        return self._keep(n, messages, self._continued(messages, start, completion, n))
 
     def _continued(self, messages: Sequence[ChatMessage], start: str, completion: Completion, n: int) -> Completion:
         """The reply with its given start; one that the token limit cut off goes on, unless it only repeats itself."""

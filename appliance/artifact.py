@@ -99,7 +99,7 @@ def parse_patch(text: str, page: str, *, cut: bool = False) -> Artifact:
     changes: list[Change] = []
     for _, info, body in _FENCE.findall(text):
         language = info.strip().lower().split(" ")[0]
-        body = body.strip("\n")
+        body = re.sub(r"\A\s*`{3,}[^\n]*\n", "", body).strip("\n")  # the fence was given and opened once more
         if not body.strip():
             continue
         if language in _PATCH_LANGUAGES:
@@ -228,6 +228,9 @@ def _clean(path: str, body: str) -> tuple[str, list[str]]:
     elif re.search(r"\n`{3,}\s*\Z", content):
         content = re.sub(r"\n`{3,}\s*\Z", "\n", content)
         mended.append("stray fence at the end")
+    if path.endswith((".html", ".htm")) and len(begun := list(re.finditer(r"<!doctype html", content, re.I))) > 1:
+        content = content[begun[-1].start() :]
+        mended.append("begun twice")
     stray = {"js": "script", "mjs": "script", "css": "style"}.get(path.rsplit(".", 1)[-1])
     if stray and re.search(rf"</{stray}>\s*\Z", content):
         content = re.sub(rf"(?:</{stray}>\s*)+\Z", "", content).rstrip() + "\n"

@@ -1,4 +1,4 @@
-"""One repair at the smallest scope: a whole script where a script throws, otherwise rules to add to the page.
+"""One repair at the smallest scope: the script that throws, a few CSS rules, more sections; never the whole page.
 
 A small model asked for the whole page again returns it unchanged; asked for one piece, it sometimes mends it.
 """
@@ -20,26 +20,37 @@ PAGE = "index.html"
 _SCRIPT = re.compile(r"(<script\b(?![^>]*\bsrc=)[^>]*>)(.*?)(</script\s*>)", re.DOTALL | re.IGNORECASE)
 _PLACE = re.compile(r"^/?([^\s:]*):(\d+)")
 _SCRIPT_KINDS = ("exception", "console-error")
+_STYLE_KINDS = (
+    *("unstyled", "contrast", "overflow", "overlap", "spill", "colour-missing", "default-font", "default-control"),
+    "tap-target",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """What was asked, and where the answer goes."""
+    """What was asked, how the answer begins, and where it goes."""
 
     messages: tuple[ChatMessage, ...]
-    scope: Literal["append", "script"]
-    path: str
+    scope: Literal["script", "style", "content", "append"]
+    path: str = PAGE
+    start: str = ""
+    """First characters of the answer, given to the model so that it keeps to the language that is wanted."""
     before: str = ""
     """Text of the file in front of the script that is to be replaced."""
     after: str = ""
 
 
-def mend_messages(files: Files, findings: Sequence[Finding], *, whole_script: bool) -> Patch:
-    """`whole_script` asks for the throwing script in full; otherwise, and for all else, an addition is asked for."""
-    page, finding = files.get(PAGE, b"").decode("utf-8", "replace"), findings[0]
-    if finding.kind in _SCRIPT_KINDS and whole_script and (patch := _script_patch(files, page, finding)):
+def mend_messages(files: Files, findings: Sequence[Finding], brief: str, *, again: bool = False) -> Patch:
+    """The smallest piece that may mend these findings of one kind; `again` leaves the model a free hand."""
+    page, kind = files.get(PAGE, b"").decode("utf-8", "replace"), findings[0].kind
+    problem = "\n".join(describe(finding) for finding in findings)
+    if kind == "suggestion":
+        return Patch(prompts.more_content(_markup(page), brief, problem), "content", start="```html\n<section")
+    if kind in _SCRIPT_KINDS and not again and (patch := _script_patch(files, page, findings[0])):
         return patch
-    return Patch(prompts.repair(page, "\n".join(describe(one) for one in findings)), "append", PAGE)
+    if kind in _STYLE_KINDS and not again:
+        return Patch(prompts.repair_style(page, problem), "style", start="```css\n")
+    return Patch(prompts.repair(page, problem), "append")
 
 
 def _script_patch(files: Files, page: str, finding: Finding) -> Patch | None:
@@ -50,13 +61,13 @@ def _script_patch(files: Files, page: str, finding: Finding) -> Patch | None:
     if path.endswith(".js") and path in files:
         text = files[path].decode("utf-8", "replace")
         problem = _with_line(finding, text, line)
-        return Patch(prompts.repair_script(_markup(page), text, problem), "script", path)
+        return Patch(prompts.repair_script(_markup(page), text, problem), "script", path, "```js\n")
     for script in _SCRIPT.finditer(page):
         first = page.count("\n", 0, script.start(2)) + 1
         if first <= line <= page.count("\n", 0, script.end(2)) + 1:
             problem = _with_line(finding, script.group(2), line - first + 1)
             messages = prompts.repair_script(_markup(page), script.group(2).strip("\n"), problem)
-            return Patch(messages, "script", PAGE, page[: script.start(2)], page[script.end(2) :])
+            return Patch(messages, "script", PAGE, "```js\n", page[: script.start(2)], page[script.end(2) :])
     return None
 
 
@@ -74,7 +85,7 @@ def _markup(page: str) -> str:
 
 def read_patch(patch: Patch, reply: str, *, cut: bool) -> Artifact:
     """The repair as an Artifact. A cut-off script is refused: half a script is worse than the old one."""
-    if patch.scope == "append" or cut:
+    if patch.scope != "script" or cut:
         return parse_patch(reply, patch.path, cut=cut)
     changes = parse_patch(reply, patch.path).changes
     blocks = [change.content for change in changes if isinstance(change, FileAppend) and change.language == "js"]

@@ -79,6 +79,16 @@ def repair_script(markup: str, script: str, problem: str) -> tuple[ChatMessage, 
     return _repair(fill("page.repair.script", page=markup, script=script, problem=problem))
 
 
+def repair_style(page: str, problem: str) -> tuple[ChatMessage, ...]:
+    """Ask for CSS rules to add."""
+    return _repair(fill("page.repair.style", page=page, problem=problem))
+
+
+def more_content(markup: str, brief: str, problem: str) -> tuple[ChatMessage, ...]:
+    """Ask for sections to add."""
+    return _repair(fill("page.repair.content", page=markup, brief=brief, problem=problem))
+
+
 def _repair(user: str) -> tuple[ChatMessage, ...]:
     return ChatMessage("system", fill("page.repair.system")), ChatMessage("user", user)
 

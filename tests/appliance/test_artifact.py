@@ -115,6 +115,13 @@ def test_a_patch_is_what_is_to_be_added_to_the_page():
     assert written(parse_patch(f"```html\n{PAGE}```", "index.html")) == {"index.html": PAGE}
 
 
+def test_a_page_or_patch_that_was_begun_for_the_model_may_be_begun_again():
+    twice = parse_artifact(f"```html\n<!doctype html>\n<html><head><title>```html\n{PAGE}```")
+    assert written(twice) == {"index.html": PAGE}
+    assert twice.rescues == ("index.html: begun twice",)
+    assert parse_patch("```css\n```css\np{}\n```", "index.html").changes == (FileAppend("index.html", "css", "p{}"),)
+
+
 def test_a_reply_that_repeats_itself_is_recognised():
     assert looks_looped("<ul>\n" + "<li>Item</li>\n" * 40)
     assert looks_looped("a();\nb();\n" * 30)

@@ -14,12 +14,13 @@ lst.textContent = "y";
 </body></html>
 """
 FILES = {"index.html": PAGE}
+BRIEF = "A list of bread."
 THROWS = Finding("exception", "index.html:6:1", "ReferenceError: lst is not defined", "error")
 WIDE = Finding("overflow", "p", "18 px too wide")
 
 
 def test_a_throwing_script_is_asked_for_in_full_with_the_line_that_throws():
-    patch = mend_messages(FILES, [THROWS], whole_script=True)
+    patch = mend_messages(FILES, [THROWS], BRIEF)
     asked = patch.messages[-1].content
     assert patch.scope == "script"
     assert 'lst.textContent = "y";' in asked.rsplit("It happens in this line:", 1)[1]
@@ -33,25 +34,32 @@ def test_a_throwing_script_is_asked_for_in_full_with_the_line_that_throws():
     assert text.endswith("</script>\n</body></html>\n")
 
 
-def test_everything_else_is_mended_by_an_addition():
-    patch = mend_messages(FILES, [WIDE], whole_script=True)
-    assert patch.scope == "append"
+def test_faults_of_the_look_are_mended_by_rules_that_win():
+    patch = mend_messages(FILES, [WIDE], BRIEF)
+    assert (patch.scope, patch.start) == ("style", "```css\n")
     files, _ = apply_changes(FILES, read_patch(patch, "```css\np{max-width:100%}\n```", cut=False).changes)
     assert b"max-width" in files["index.html"]
 
 
-def test_the_second_try_uses_the_other_scope():
-    assert mend_messages(FILES, [THROWS], whole_script=False).scope == "append"
+def test_a_thin_page_gets_more_sections():
+    patch = mend_messages(FILES, [Finding("suggestion", "", "Add more content", "minor")], BRIEF)
+    assert BRIEF in patch.messages[-1].content
+    artifact = read_patch(patch, f"{patch.start}><h2>Rye</h2></section>\n```", cut=False)
+    assert b"<section><h2>Rye</h2></section>" in apply_changes(FILES, artifact.changes)[0]["index.html"]
+
+
+def test_the_second_try_leaves_a_free_hand():
+    assert mend_messages(FILES, [THROWS], BRIEF, again=True).scope == "append"
 
 
 def test_a_script_in_a_file_of_its_own_is_replaced_there():
     files = {**FILES, "app.js": b"a();\nb();\n"}
-    patch = mend_messages(files, [Finding("exception", "app.js:2", "b is not defined", "error")], whole_script=True)
+    patch = mend_messages(files, [Finding("exception", "app.js:2", "b is not defined", "error")], BRIEF)
     assert apply_changes(files, read_patch(patch, "```js\na();\n```", cut=False).changes)[0]["app.js"] == b"a();\n"
 
 
 def test_a_cut_off_or_empty_repair_changes_nothing():
-    patch = mend_messages(FILES, [THROWS], whole_script=True)
+    patch = mend_messages(FILES, [THROWS], BRIEF)
     for reply, cut in (("```js\nconst list", True), ("It looks fine to me.", False)):
         artifact = read_patch(patch, reply, cut=cut)
         assert artifact.changes == ()
