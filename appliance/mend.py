@@ -19,6 +19,7 @@ from models.chat import ChatMessage
 PAGE = "index.html"
 _SCRIPT = re.compile(r"(<script\b(?![^>]*\bsrc=)[^>]*>)(.*?)(</script\s*>)", re.DOTALL | re.IGNORECASE)
 _PLACE = re.compile(r"^/?([^\s:]*):(\d+)")
+_ASKED_ID = re.compile(r"""getElementById\(\s*["']([\w-]+)["']|querySelector\(\s*["']#([\w-]+)["']""")
 _SCRIPT_KINDS = ("exception", "console-error")
 _STYLE_KINDS = (
     *("unstyled", "contrast", "overflow", "overlap", "spill", "colour-missing", "default-font", "default-control"),
@@ -60,21 +61,33 @@ def _script_patch(files: Files, page: str, finding: Finding) -> Patch | None:
     path, line = place.group(1) or PAGE, int(place.group(2))
     if path.endswith(".js") and path in files:
         text = files[path].decode("utf-8", "replace")
-        problem = _with_line(finding, text, line)
+        problem = _with_facts(finding, text, line, page)
         return Patch(prompts.repair_script(_markup(page), text, problem), "script", path, "```js\n")
     for script in _SCRIPT.finditer(page):
         first = page.count("\n", 0, script.start(2)) + 1
         if first <= line <= page.count("\n", 0, script.end(2)) + 1:
-            problem = _with_line(finding, script.group(2), line - first + 1)
+            problem = _with_facts(finding, script.group(2), line - first + 1, page)
             messages = prompts.repair_script(_markup(page), script.group(2).strip("\n"), problem)
             return Patch(messages, "script", PAGE, "```js\n", page[: script.start(2)], page[script.end(2) :])
     return None
 
 
-def _with_line(finding: Finding, script: str, line: int) -> str:
+def _with_facts(finding: Finding, script: str, line: int, page: str) -> str:
+    """The error, the line it happens in, and the ids that the script asks for in vain."""
     lines = script.splitlines()
     quoted = lines[line - 1].strip() if 0 < line <= len(lines) else ""
-    return f"{finding.kind}: {finding.evidence}" + (f"\nIt happens in this line: {quoted}" if quoted else "")
+    absent = [name for name in dict.fromkeys(a or b for a, b in _ASKED_ID.findall(script)) if not _has_id(page, name)]
+    return "\n".join(
+        [
+            f"{finding.kind}: {finding.evidence}",
+            *([f"It happens in this line: {quoted}"] if quoted else []),
+            *([f"No element has the id {', '.join(absent)}: remove the code that uses it."] if absent else []),
+        ]
+    )
+
+
+def _has_id(page: str, name: str) -> bool:
+    return re.search(rf"""\bid\s*=\s*\\?["'`]?{re.escape(name)}\b""", page) is not None
 
 
 def _markup(page: str) -> str:

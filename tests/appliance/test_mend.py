@@ -34,6 +34,13 @@ def test_a_throwing_script_is_asked_for_in_full_with_the_line_that_throws():
     assert text.endswith("</script>\n</body></html>\n")
 
 
+def test_ids_that_are_asked_for_in_vain_are_named():
+    page = PAGE.replace(b'lst.textContent = "y";', b'document.querySelector("#find").onclick = 1; // ids: list')
+    null = Finding("exception", "index.html:6:1", "Cannot set properties of null", "error")
+    asked = mend_messages({"index.html": page}, [null], BRIEF).messages[-1].content
+    assert "No element has the id find: remove" in asked
+
+
 def test_faults_of_the_look_are_mended_by_rules_that_win():
     patch = mend_messages(FILES, [WIDE], BRIEF)
     assert (patch.scope, patch.start) == ("style", "```css\n")
