@@ -91,13 +91,13 @@ def next_findings(steps: Sequence[Step], tip: int) -> tuple[Finding, ...]:
     findings = by_urgency(audit.findings) if audit else []
     first = next((finding for finding in findings if tried[finding_key(finding)] < TRIES_PER_FINDING), None)
     if first is None:
-        return _wish(steps, tip, tried)
+        return () if findings else _wish(steps, tip, tried)
     alike = [finding for finding in findings if finding.kind == first.kind and finding != first]
     return (first, *alike[: ALIKE_AT_ONCE - 1])
 
 
 def _wish(steps: Sequence[Step], tip: int, tried: Counter[str]) -> tuple[Finding, ...]:
-    """When no fact is left to mend, what the judge would like to see more of."""
+    """A page without a fault: what the judge would like to see more of."""
     suggestion = next(step for step in steps if step.n == tip).scores.appearance.suggestion
     wish = Finding("suggestion", "", suggestion, "minor")
     return (wish,) if suggestion and tried[finding_key(wish)] < TRIES_PER_FINDING else ()

@@ -55,7 +55,7 @@ def test_a_finding_that_two_repairs_did_not_mend_is_left_alone():
     assert move([draft(1)], 1, 1) == Stop("nothing left to mend")
 
 
-def test_when_no_fact_is_left_the_judges_suggestion_is_tried_twice():
+def test_a_page_without_a_fault_gets_the_judges_suggestion_twice():
     thin = step(1, kind="draft")
     grade = replace(thin.scores.appearance, suggestion="Add more sections.")
     thin = replace(thin, scores=replace(thin.scores, appearance=grade))
