@@ -9,6 +9,7 @@ from typing import Literal
 from appliance.config import Config
 from models.fetch import ModelShelf
 from models.hardware import HardwareFacts, detect_hardware, engine_in_use
+from sandbox.errors import SandboxError
 from sandbox.host import HostFacts, gather_facts, missing_walls
 from sandbox.image import exists, image_name
 from sandbox.podman import PodmanSettings
@@ -89,8 +90,11 @@ def _podman(host: HostFacts) -> Check:
 
 
 def _image(podman: PodmanSettings) -> Check:
-    with Podman.on_this_host(podman) as engine:
-        is_built = exists(engine, image_name("static"))
+    try:
+        with Podman.on_this_host(podman) as engine:
+            is_built = exists(engine, image_name("static"))
+    except SandboxError as error:  # such as in a container that may not have containers of its own
+        return Check("sandbox", "missing", f"no container can run here: {error}", "See docs/install.md, Limits.")
     if is_built:
         return Check("sandbox image", "ok", "built")
     return Check("sandbox image", "missing", "not built", "Run: appliance sandbox build")
