@@ -81,8 +81,7 @@ def collect_wheels(checkout: Path, engine: Path, folder: Path) -> None:
 
 
 def build_appliance(checkout: Path, engine: Path, cache: Path, podman: Podman) -> str:
-    """The image's name. The one it replaces is removed: each is half a gigabyte of its own."""
-    replaced = image_id(podman)
+    """The image's name. What it replaces is removed unless in use: each is half a gigabyte of its own."""
     system = import_system(cache, podman)
     with tempfile.TemporaryDirectory(dir=cache) as context:
         collect_wheels(checkout, engine, Path(context) / "wheels")
@@ -91,15 +90,8 @@ def build_appliance(checkout: Path, engine: Path, cache: Path, podman: Podman) -
         offline = ["--pull=never", "--network=none", "--target=appliance"]
         words = [*offline, f"--build-arg=APPLIANCE_BASE={system}", f"--build-arg=WHEELS_DIGEST={digest}"]
         podman.run(["podman", "build", "--quiet", *words, f"--tag={IMAGE}", context], timeout_s=BUILD_TIMEOUT_S)
-    if replaced and replaced != image_id(podman):
-        podman.run(["podman", "rmi", replaced])
+    podman.run(["podman", "image", "prune", "--force"])
     return IMAGE
-
-
-def image_id(podman: Podman) -> str:
-    """Empty when there is none."""
-    inspect = ["podman", "image", "inspect", "--format={{.Id}}", IMAGE]
-    return podman.run_raw(inspect, timeout_s=IMPORT_TIMEOUT_S).stdout.decode().strip()
 
 
 def main() -> None:

@@ -45,9 +45,11 @@ def run(podman: Podman, image: str, *words: str, entrypoint: str = "") -> tuple[
     """Exit code and output. Detached and asked: to attach or to wait takes 20 s with our delay of exit commands."""
     options = [*OFFLINE[1:], *([f"--entrypoint={entrypoint}"] if entrypoint else [])]
     container = podman.run(["podman", "run", "--detach", *options, image, *words])
-    code = exit_code(podman, container)
-    logs = podman.run_raw(["podman", "logs", container], timeout_s=60)
-    podman.run(["podman", "rm", container])
+    try:
+        code = exit_code(podman, container)
+        logs = podman.run_raw(["podman", "logs", container], timeout_s=60)
+    finally:
+        podman.run(["podman", "rm", "--force", container])
     return code, (logs.stdout + logs.stderr).decode()
 
 
