@@ -51,7 +51,7 @@ CEILINGS = (
 )
 BEST_POINTS = 4.0
 
-RICHNESS = ((40, 25), (150, 40), (300, 60), (600, 80), (1200, 92))
+RICHNESS = ((40, 25), (150, 40), (300, 60), (500, 80), (800, 92))
 """(visible characters of text, per cent of the points kept by a page with fewer); enough text keeps all."""
 FEW_BLOCKS = ((2, 75), (4, 88), (7, 95))
 """(headings, cards, lists, tables, forms and pictures seen, per cent kept by a page with fewer)."""
