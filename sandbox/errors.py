@@ -14,6 +14,7 @@
     ├── BrowserRefused (PermissionError)       Chromium's own sandbox cannot be on here
     ├── BrowserCrashed (ConnectionError)       Chromium or its tab died or hangs; the next open() starts it anew
     ├── ScriptFailed (RuntimeError)            our own script threw in the page, or the page left meanwhile
+    ├── PackagesAbsent (ConnectionError)       the packages of a stack could not be fetched when its image was made
     ├── PackageRefused (ValueError)            a package the baked stack does not hold
     └── WorkspaceRefused (ValueError)          a path or file that may not enter or leave a site
 
@@ -74,6 +75,10 @@ class BrowserCrashed(SandboxError, ConnectionError):
 
 
 class ScriptFailed(SandboxError, RuntimeError):
+    pass
+
+
+class PackagesAbsent(SandboxError, ConnectionError):
     pass
 
 

@@ -1,10 +1,11 @@
 """The images sites run in, built without any network from this host's files, and moved by file across an air gap."""
 
 import hashlib
+import os
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from io import BytesIO
@@ -16,6 +17,7 @@ from podman.errors import APIError, ImageNotFound
 from sandbox.container import Stack
 from sandbox.errors import ImageMissing
 from sandbox.kit import kit_files
+from sandbox.npm import fetch_packages, stack_files
 from sandbox.owners import Owner
 from sandbox.podman_engine import Podman, PodmanSettings, api_error
 from sandbox.rootfs import NodeFiles, entry, write_rootfs
@@ -28,6 +30,12 @@ PATH_SETTING = "PATH=/usr/local/bin:/usr/bin:/bin"
 
 SCRATCH_PREFIX = "webgen-image-"
 
+# Vite's usual way to load its configuration writes beside the packages, which nobody may here.
+VITE_COMMAND = b'#!/bin/sh\nexec node /node_modules/vite/bin/vite.js "$@" --configLoader native\n'
+UNUSED_ENDINGS = (".map", ".md", ".d.ts", ".d.mts", ".d.cts", ".flow")
+"""Nothing at build or run time reads these; they are half of the packages' size."""
+
+Member = tuple[tarfile.TarInfo, bytes]
 Progress = Callable[[str], None]
 
 
@@ -49,6 +57,8 @@ def base_name() -> str:
 def image_name(stack: Stack, base: str = "") -> str:
     """Named by what goes in, so an outdated image is never run and an equal one never built again."""
     parts = [(base or base_name()).encode(), CONTAINERFILE.read_bytes(), SERVER_FILE.read_bytes()]
+    if stack == "vite-react":
+        parts.append(packages_name(base or base_name()).encode())
     parts += [part for name, content in sorted(kit_files().items()) for part in (name.encode(), content)]
     return f"{REPOSITORY}/{stack}:{digest(*parts)}"
 
@@ -67,11 +77,14 @@ def build_image(stack: Stack, settings: PodmanSettings, progress: Progress, *, b
     with Podman.on_this_host(settings) as podman:
         was_there = exists(podman, name)
         if not was_there:
-            if not base and not exists(podman, base_name()):
+            below = base or base_name()
+            if not base and not exists(podman, below):
                 progress("collecting the base image from this host's files")
                 import_base(podman)
+            if stack == "vite-react":
+                below = build_packages(podman, below, progress)
             progress(f"building the {stack} image")
-            build_site(podman, name, stack, base or base_name())
+            build_layer(podman, name, below, site_members())
     return BuiltImage(name, time.monotonic() - started, was_there)
 
 
@@ -91,9 +104,25 @@ def import_base(podman: Podman) -> None:
         podman.run(["podman", "import", "--quiet", f"--change=ENV {PATH_SETTING}", str(rootfs), base_name()])
 
 
-def build_site(podman: Podman, name: str, stack: Stack, base: str) -> None:
+def packages_name(below: str) -> str:
+    return f"{REPOSITORY}/vite-react-packages:{digest(below.encode(), VITE_COMMAND, *stack_files().values())}"
+
+
+def build_packages(podman: Podman, below: str, progress: Progress) -> str:
+    """A layer of its own, so that a new site server fetches no package again."""
+    name = packages_name(below)
+    if not exists(podman, name):
+        progress("fetching the packages of the vite-react stack")
+        with tempfile.TemporaryDirectory(prefix=scratch_prefix(), dir=podman.settings.home) as folder:
+            modules = fetch_packages(Path(folder), node_files(), cache=podman.settings.home / "npm-cache")
+            progress("building the layer of packages")
+            build_layer(podman, name, below, package_members(modules))
+    return name
+
+
+def build_layer(podman: Podman, name: str, base: str, members: Iterable[Member]) -> None:
     with tempfile.TemporaryDirectory(prefix=scratch_prefix(), dir=podman.settings.home) as folder:
-        write_context(Path(folder), stack)
+        write_context(Path(folder), members)
         podman.run(
             [
                 *("podman", "build", "--quiet", "--pull=never", "--network=none", f"--build-arg=BASE={base}"),
@@ -102,23 +131,31 @@ def build_site(podman: Podman, name: str, stack: Stack, base: str) -> None:
         )
 
 
-def write_context(folder: Path, stack: Stack) -> None:
+def write_context(folder: Path, members: Iterable[Member]) -> None:
     """All that `Containerfile.site` needs: itself and `site.tar`."""
     (folder / CONTAINERFILE.name).write_bytes(CONTAINERFILE.read_bytes())
     with tarfile.open(folder / "site.tar", "w", format=tarfile.PAX_FORMAT) as tar:
-        tar.addfile(entry("srv", tarfile.DIRTYPE, 0o755))
-        # The quota'd tmpfs over it takes this folder's mode, and every site has another user id.
-        tar.addfile(entry("srv/site", tarfile.DIRTYPE, 0o1777))
-        for name, content in own_files():
-            member = entry(name, tarfile.REGTYPE, 0o644)
-            member.size = len(content)
-            tar.addfile(member, BytesIO(content))
+        for head, content in members:
+            head.size = len(content)
+            tar.addfile(head, BytesIO(content))
 
 
-def own_files() -> Iterator[tuple[str, bytes]]:
-    yield "srv/serve.mjs", SERVER_FILE.read_bytes()
+def site_members() -> Iterator[Member]:
+    yield entry("srv", tarfile.DIRTYPE, 0o755), b""
+    # The quota'd tmpfs over it takes this folder's mode, and every site has another user id.
+    yield entry("srv/site", tarfile.DIRTYPE, 0o1777), b""
+    yield entry("srv/serve.mjs", tarfile.REGTYPE, 0o644), SERVER_FILE.read_bytes()
     for name, content in sorted(kit_files().items()):
-        yield f"srv/kit/{name}", content
+        yield entry(f"srv/kit/{name}", tarfile.REGTYPE, 0o644), content
+
+
+def package_members(modules: Path) -> Iterator[Member]:
+    yield entry("usr/local/bin/vite", tarfile.REGTYPE, 0o755), VITE_COMMAND
+    for path in sorted(modules.rglob("*")):
+        if path.is_symlink() or not path.is_file() or path.name.endswith(UNUSED_ENDINGS):
+            continue  # .bin holds links alone; nothing calls it
+        mode = 0o755 if os.access(path, os.X_OK) else 0o644
+        yield entry(f"node_modules/{path.relative_to(modules).as_posix()}", tarfile.REGTYPE, mode), path.read_bytes()
 
 
 def save_image(name: str, target: Path, settings: PodmanSettings) -> None:
