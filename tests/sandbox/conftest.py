@@ -2,9 +2,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from sandbox.image import build_image
 from sandbox.podman_engine import PodmanSettings
+
+# The checkout may belong to another account than the one that runs the tests.
+settings.register_profile("without a database", database=None)
+settings.load_profile("without a database")
 
 
 @pytest.fixture(scope="session")

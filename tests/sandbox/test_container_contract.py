@@ -135,11 +135,11 @@ def test_a_missing_program_is_a_result_not_an_exception(container):
 
 def test_a_command_is_killed_at_its_timeout_with_its_children(container):
     started = time.monotonic()
-    result = container.exec(["sh", "-c", "echo begun; sleep 61 & sleep 61"], timeout_s=1)
+    result = container.exec(["sh", "-c", "echo begun; sleep 61.0625 & sleep 61.0625"], timeout_s=1)
     assert result.timed_out
     assert result.stdout == "begun\n"
     assert time.monotonic() - started < 10
-    assert "61" not in container.exec(["ps", "-eo", "args"], timeout_s=10).stdout
+    assert "61.0625" not in container.exec(["ps", "-eo", "args"], timeout_s=10).stdout
 
 
 def test_endless_output_is_cut_in_the_middle(container):
