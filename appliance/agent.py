@@ -280,7 +280,7 @@ class _Loop:
         notes: tuple[str, ...] = (),
     ) -> None:
         if isinstance(artifact.action, Finish | RequestGuiTest) and not artifact.changes:
-            look = Look(self._inherited(parent), {}, base)
+            look = self._inherited(parent, base)
         else:
             look = self._looked(base, artifact)
         look = replace(look, observation=replace(look.observation, notes=(*notes, *look.observation.notes)))
@@ -288,12 +288,12 @@ class _Loop:
         step = replace(step, signal=_signal(artifact))
         self._store(step, look, tip=None if kind == "draft" else n)
 
-    def _inherited(self, parent: int | None) -> Observation:
+    def _inherited(self, parent: int | None, base: Files) -> Look:
         """A signal alone changes nothing: the step shows what its parent showed."""
         if parent is None:
-            return Observation("parse", error="the first reply holds no file")
+            return Look(Observation("parse", error="the first reply holds no file"), {}, base)
         step = next(step for step in self.parts.store.steps(self.run.id) if step.n == parent)
-        return step.observation
+        return Look(step.observation, {}, base, self.parts.store.files(step.built))
 
     def _commit_repair(
         self,
