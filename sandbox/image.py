@@ -182,12 +182,3 @@ def load_image(archive: Path, settings: PodmanSettings) -> tuple[str, ...]:
         except APIError as error:
             raise api_error(error, ("podman", "load")) from error
         return tuple(tag for image in images for tag in image.tags)
-
-
-def remove_other_images(podman: Podman, keep: frozenset[str]) -> tuple[str, ...]:
-    """Remove images of ours that no current name stands for; returns their names."""
-    tags = [tag for image in podman.client().images.list(all=False) for tag in image.tags]
-    outdated = tuple(tag for tag in tags if tag.startswith(f"{REPOSITORY}/") and tag not in keep)
-    for tag in outdated:
-        podman.client().images.remove(tag)
-    return outdated
