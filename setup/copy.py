@@ -17,8 +17,12 @@ LEFT_OUT_SUFFIXES = (".egg-info", ".gguf", ".db")
 def files_below(root: Path) -> Iterator[Path]:
     """Relative paths of all files worth copying."""
     for folder, names, files in os.walk(root):
-        names[:] = sorted(name for name in names if name not in LEFT_OUT and not name.endswith(LEFT_OUT_SUFFIXES))
-        yield from (Path(folder, name).relative_to(root) for name in files if not name.endswith(LEFT_OUT_SUFFIXES))
+        names[:] = sorted(name for name in names if _is_wanted(name))
+        yield from (Path(folder, name).relative_to(root) for name in files if _is_wanted(name))
+
+
+def _is_wanted(name: str) -> bool:
+    return name not in LEFT_OUT and not name.endswith(LEFT_OUT_SUFFIXES)
 
 
 def sync(source: Path, target: Path) -> int:

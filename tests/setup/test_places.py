@@ -80,6 +80,12 @@ def test_the_checkouts_venv_leads_to_the_copys(checkout: Path, tmp_path: Path) -
     assert (checkout / ".venv").readlink() == tmp_path / "copy" / ".venv"
 
 
+def test_the_link_itself_is_never_copied_even_when_it_leads_nowhere(checkout: Path, tmp_path: Path) -> None:
+    link_environment(checkout, tmp_path / "copy")
+    sync(checkout, tmp_path / "copy")
+    assert not (tmp_path / "copy" / ".venv").is_symlink()
+
+
 def test_a_real_environment_is_not_thrown_away_for_the_link(checkout: Path, tmp_path: Path) -> None:
     (checkout / ".venv").mkdir()
     with pytest.raises(InTheWay, match="remove it and try again"):
