@@ -50,7 +50,7 @@ def run_and_report(store: Store, config: Config, run: Run, delivery: Delivery, w
 def _here(store: Store, run: Run, workshop: Workshop, live: Live) -> Outcome:
     """Be the worker until this run is over."""
     try:
-        with stop_on_signals() as stop, worker_lease(store, workshop):
+        with stop_on_signals() as stop, worker_lease(store, workshop, live):
             for orphan in store.runs(status="running"):
                 store.set_status(orphan.id, "stopped", f"interrupted; `appliance runs resume {orphan.id}` goes on")
             return execute(run, store, workshop, stop, live, on_stop="stopped")

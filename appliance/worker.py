@@ -40,7 +40,7 @@ class Workshop(Protocol):
     def rules(self, run: Run) -> Rules: ...
 
     def reap(self) -> None:
-        """Remove what dead workers left behind."""
+        """Remove what dead workers left behind. Raises SandboxError for what will not go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,15 @@ class Outcome:
 
 
 @contextmanager
-def worker_lease(store: Store, workshop: Workshop) -> Iterator[None]:
+def worker_lease(store: Store, workshop: Workshop, tell: Tell) -> Iterator[None]:
     """Be the worker of this data folder. Raises RunBusy if another one lives."""
     if not store.take_lease(LEASE):
         raise RunBusy("Another worker of this data folder is running; stop it first, or let it do the work.")
     try:
-        workshop.reap()
+        try:
+            workshop.reap()
+        except SandboxError as error:  # an orphan in the way of nothing; the user is told, the work goes on
+            tell("warning", {"text": f"something that a killed run left behind could not be removed: {error}"})
         yield
     finally:
         store.drop_lease(LEASE)
@@ -154,7 +157,7 @@ def _canceller(store: Store, run_id: str, stop: threading.Event) -> Callable[[],
 
 def serve_queue(store: Store, workshop: Workshop, stop: threading.Event, tell: Tell) -> None:
     """Work on queued runs until `stop` is set. Runs that a dead worker left go first."""
-    with worker_lease(store, workshop):
+    with worker_lease(store, workshop, tell):
         store.requeue_orphans()
         while not stop.is_set():
             run = store.next_queued()

@@ -3,17 +3,22 @@
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.browser import PROFILE_PREFIX, BrowserSettings, remove_folder
 from sandbox.cgroups import SiteGroup
+from sandbox.errors import PodmanFailed
 from sandbox.host import CGROUP_ROOT
 from sandbox.image import SCRATCH_PREFIX
 from sandbox.owners import Owner, OwnerAlive, is_alive
 from sandbox.podman import APP, APP_LABEL, OWNER_LABEL
 from sandbox.podman_engine import Podman, PodmanSettings
+
+
+RETRY_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,20 @@ def reap_containers(podman: Podman, owner_alive: OwnerAlive) -> Iterator[str]:
     for container in podman.client().containers.list(all=True, filters={"label": f"{APP_LABEL}={APP}"}):
         owner = Owner.parse(container.labels.get(OWNER_LABEL, ""))
         if owner is None or not owner_alive(owner):
-            podman.run(["podman", "rm", "--force", "--ignore", "--time=0", container.name])
+            remove(podman, container.name)
             yield container.name
+
+
+def remove(podman: Podman, name: str, tries: int = 3) -> None:
+    """A container that is ending by itself right now refuses the signal; a moment later it can be removed."""
+    for attempt in range(tries):
+        try:
+            podman.run(["podman", "rm", "--force", "--ignore", "--time=0", name])
+            return
+        except PodmanFailed:
+            if attempt == tries - 1:
+                raise
+            time.sleep(RETRY_AFTER_S)
 
 
 def orphan_folders(sites: Path, owner_alive: OwnerAlive) -> Iterator[Path]:

@@ -30,6 +30,8 @@ def _tell(kind: str, data: Mapping[str, Any]) -> None:
             say(f"  step {data['n']}")
         case "ended":
             say(f"  {data['status']}: {data['reason']}")
+        case "warning":
+            say(f"  ! {data['text']}")
         case "error":
             say(f"  failed: {data['error']}")
         case _:

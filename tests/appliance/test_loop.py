@@ -11,7 +11,7 @@ from rooms import BLANK, GOOD, THROWS, WIDE, LocalRooms, ScriptedWorkshop, fence
 
 from appliance.store import Store
 from appliance.worker import execute, serve_queue, worker_lease
-from sandbox.errors import BrowserMissing
+from sandbox.errors import BrowserMissing, PodmanFailed
 
 pytestmark = pytest.mark.browser
 
@@ -254,5 +254,16 @@ def test_the_reaper_runs_before_the_first_run(store):
         def reap(self):
             reaped.append(True)
 
-    with worker_lease(store, Workshop([])):
+    with worker_lease(store, Workshop([]), lambda *_: None):
         assert reaped == [True]
+
+
+def test_an_orphan_that_will_not_go_is_told_and_stops_nobody(store):
+    class Workshop(ScriptedWorkshop):
+        def reap(self):
+            raise PodmanFailed("cannot remove container x")
+
+    told = []
+    with worker_lease(store, Workshop([]), lambda *event: told.append(event)):
+        assert store.lease_holder("worker") is not None
+    assert "cannot remove container x" in told[0][1]["text"]
