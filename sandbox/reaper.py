@@ -17,7 +17,6 @@ from sandbox.owners import Owner, OwnerAlive, is_alive
 from sandbox.podman import APP, APP_LABEL, OWNER_LABEL
 from sandbox.podman_engine import Podman, PodmanSettings
 
-
 RETRY_AFTER_S = 1.0
 
 
