@@ -37,7 +37,7 @@ class Patch:
     start: str = ""
     """First characters of the answer, given to the model so that it keeps to the language that is wanted."""
     before: str = ""
-    """Text of the file in front of the script that is to be replaced."""
+    """Text of the file in front of the script that is to be replaced; for more content, the whole page as it was."""
     after: str = ""
 
 
@@ -46,7 +46,8 @@ def mend_messages(files: Files, findings: Sequence[Finding], brief: str, *, agai
     page, kind = files.get(PAGE, b"").decode("utf-8", "replace"), findings[0].kind
     problem = "\n".join(describe(finding) for finding in findings)
     if kind == "suggestion":
-        return Patch(prompts.more_content(_markup(page), brief, problem), "content", start="```html\n<section")
+        messages = prompts.more_content(_markup(page), brief, problem)
+        return Patch(messages, "content", start="```html\n<section", before=page)
     if kind in _SCRIPT_KINDS and not again and (patch := _script_patch(files, page, findings[0])):
         return patch
     if kind in _STYLE_KINDS and not again:
@@ -98,6 +99,8 @@ def _markup(page: str) -> str:
 
 def read_patch(patch: Patch, reply: str, *, cut: bool) -> Artifact:
     """The repair as an Artifact. A cut-off script is refused: half a script is worse than the old one."""
+    if patch.scope == "content" and _repeats(patch.before, reply):
+        return Artifact(Build(), problems=("the new sections repeat what the page has already",))
     if patch.scope != "script" or cut:
         return parse_patch(reply, patch.path, cut=cut)
     changes = parse_patch(reply, patch.path).changes
@@ -106,3 +109,14 @@ def read_patch(patch: Patch, reply: str, *, cut: bool) -> Artifact:
         return parse_artifact(reply)
     script = max(blocks, key=len)
     return Artifact(Build(), (FileWrite(patch.path, f"{patch.before}\n{script}\n{patch.after}".lstrip("\n")),))
+
+
+def _repeats(page: str, reply: str) -> bool:
+    """Small models like to copy; a copy scores as content, but nobody wants to read it twice."""
+    old, new = set(_headings(page)), _headings(reply)
+    return not new or sum(heading in old for heading in new) * 2 >= len(new)
+
+
+def _headings(markup: str) -> list[str]:
+    found = re.findall(r"<h[2-4][^>]*>(.*?)</h[2-4]>", markup, re.DOTALL | re.IGNORECASE)
+    return [re.sub(r"<[^>]+>|\s+", " ", heading).strip().lower() for heading in found]

@@ -55,6 +55,16 @@ def test_a_thin_page_gets_more_sections():
     assert b"<section><h2>Rye</h2></section>" in apply_changes(FILES, artifact.changes)[0]["index.html"]
 
 
+def test_sections_that_repeat_the_page_are_refused():
+    page = PAGE.replace(b'<p id="list">', b'<h2>Our  Bread</h2><h3>Rye</h3><p id="list">')
+    patch = mend_messages({"index.html": page}, [Finding("suggestion", "", "more", "minor")], BRIEF)
+    copied = read_patch(patch, f"{patch.start}><h2>Our bread</h2><h3>Oat</h3></section>\n```", cut=False)
+    assert copied.changes == ()
+    assert "repeat" in copied.problems[0]
+    fresh = read_patch(patch, f"{patch.start}><h2>Hours</h2><h3>Rye</h3><h3>Oat</h3></section>\n```", cut=False)
+    assert fresh.changes
+
+
 def test_the_second_try_leaves_a_free_hand():
     assert mend_messages(FILES, [THROWS], BRIEF, again=True).scope == "append"
 
