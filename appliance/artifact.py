@@ -43,6 +43,8 @@ _ELISION = re.compile(
     r"(?:-->|\*/|\*/\})?\s*$|^\s*(?:<!--|/\*|//|\{/\*)\s*(?:rest of|existing|remaining) .*(?:here|unchanged|\.\.\.).*$",
     re.IGNORECASE | re.MULTILINE,
 )
+# `<img src="a.jpg" alt="Soup</h3>`: the quote is missing, and everything up to the next one would be swallowed.
+_UNCLOSED = re.compile(r"""(<img\b[^<>]*=\s*"[^"<>]*)</[a-z0-9]+>""", re.IGNORECASE)
 _LANGUAGE_FILE = {
     "html": "index.html",
     "htm": "index.html",
@@ -104,6 +106,7 @@ def parse_patch(text: str, page: str, *, cut: bool = False) -> Artifact:
             continue
         if language in _PATCH_LANGUAGES:
             kind = _PATCH_LANGUAGES[language]
+            body = _UNCLOSED.sub(r'\1">', body) if kind == "html" else body
             changes.append(FileAppend(page, kind, _unwrap(kind, body)))
     problems = () if changes else ("the reply holds no CSS, JavaScript or HTML block",)
     return Artifact(Build(), tuple(changes), problems=problems)
@@ -231,6 +234,9 @@ def _clean(path: str, body: str) -> tuple[str, list[str]]:
     if path.endswith((".html", ".htm")) and len(begun := list(re.finditer(r"<!doctype html", content, re.I))) > 1:
         content = content[begun[-1].start() :]
         mended.append("begun twice")
+    if path.endswith((".html", ".htm")) and (closed := _UNCLOSED.subn(r'\1">', content))[1]:
+        content = closed[0]
+        mended.append("attribute not closed")
     stray = {"js": "script", "mjs": "script", "css": "style"}.get(path.rsplit(".", 1)[-1])
     if stray and re.search(rf"</{stray}>\s*\Z", content):
         content = re.sub(rf"(?:</{stray}>\s*)+\Z", "", content).rstrip() + "\n"

@@ -115,6 +115,15 @@ def test_a_patch_is_what_is_to_be_added_to_the_page():
     assert written(parse_patch(f"```html\n{PAGE}```", "index.html")) == {"index.html": PAGE}
 
 
+def test_a_quote_that_is_missing_at_the_end_of_an_attribute_is_set():
+    sloppy = PAGE.replace("<h1>", '<img src="a.jpg" alt="Rye bread</h3>\n<h1 title="x">')
+    artifact = parse_artifact(f"```html\n{sloppy}```")
+    assert '<img src="a.jpg" alt="Rye bread">\n<h1 title="x">' in written(artifact)["index.html"]
+    assert artifact.rescues == ("index.html: attribute not closed",)
+    fine = PAGE.replace("<h1>", '<img src="a.jpg" alt="a"></p><h1>')
+    assert parse_artifact(f"```html\n{fine}```").rescues == ()
+
+
 def test_a_page_or_patch_that_was_begun_for_the_model_may_be_begun_again():
     twice = parse_artifact(f"```html\n<!doctype html>\n<html><head><title>```html\n{PAGE}```")
     assert written(twice) == {"index.html": PAGE}
