@@ -31,6 +31,7 @@ VARIANT_FLAGS: Mapping[EngineVariant, tuple[str, ...]] = {
     "cuda": ("-DGGML_CUDA=ON",),
     "vulkan": ("-DGGML_VULKAN=ON",),
 }
+LAYER_SETTINGS = Path(__file__).with_name("vulkan_layer_settings.hpp")
 # GCC before 13.3 drops most of the tile configuration it should store, which ends in a protection fault.
 NO_AMX = "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
 
@@ -51,7 +52,8 @@ class Rung:
         return "-DGGML_NATIVE=OFF" not in self.cmake
 
     def environment(self, jobs: int) -> dict[str, str]:
-        flags = {"CFLAGS": self.c_flags, "CXXFLAGS": self.c_flags} if self.c_flags else {}
+        included = f'-include "{LAYER_SETTINGS}"' if self.variant == "vulkan" else ""
+        flags = {"CFLAGS": self.c_flags, "CXXFLAGS": f"{self.c_flags} {included}".strip()}
         cmake = " ".join((*VARIANT_FLAGS[self.variant], *self.cmake))
         return {"CC": self.c, "CXX": self.cxx, "CMAKE_ARGS": cmake, "CMAKE_BUILD_PARALLEL_LEVEL": str(jobs), **flags}
 
