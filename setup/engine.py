@@ -59,17 +59,19 @@ class Rung:
 
 
 def ladder(variant: EngineVariant, compilers: frozenset[str], machine: str) -> list[Rung]:
-    """Fastest first; the last ones run on any processor of this kind. A GPU variant ends in the CPU's rungs."""
+    """Fastest first; the last ones run on any processor of this kind. A GPU variant, slow to build, ends in the CPU's."""
     gcc_flags = NO_AMX if machine == "x86_64" else ""
     rungs = []
     if "clang" in compilers:
         rungs.append(Rung("clang, native", variant, "clang", "clang++"))
     if "gcc" in compilers:
         rungs.append(Rung("gcc, native without AMX", variant, "gcc", "g++", c_flags=gcc_flags))
+    if variant != "cpu":
+        return [*rungs, *ladder("cpu", compilers, machine)]
     for c, cxx in (("clang", "clang++"), ("gcc", "g++")):
         if c in compilers:
             rungs.append(Rung(f"{c}, portable", variant, c, cxx, ("-DGGML_NATIVE=OFF",)))
-    return rungs if variant == "cpu" else [*rungs, *ladder("cpu", compilers, machine)]
+    return rungs
 
 
 def found_compilers() -> frozenset[str]:
@@ -107,7 +109,10 @@ class EngineBuilder:
         folder = wheel_folder(self._places.cache, rung, self._lock.read_text())
         if (wheel := cached_wheel(folder)) is not None:
             return wheel
-        say(f"building the engine ({rung.variant}: {rung.name}), about three minutes on two cores, once per machine")
+        expected = "three" if rung.variant == "cpu" else "twenty"
+        say(
+            f"building the engine ({rung.variant}: {rung.name}), about {expected} minutes on two cores, once per machine"
+        )
         tools, part = self._tools(), folder.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         words = ["wheel", "--no-deps", "--no-index", "--no-build-isolation", "--no-cache-dir", "--wheel-dir", str(part)]
