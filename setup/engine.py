@@ -59,7 +59,7 @@ class Rung:
 
 
 def ladder(variant: EngineVariant, compilers: frozenset[str], machine: str) -> list[Rung]:
-    """Fastest first, the last run on any processor of this kind. A GPU variant is slow to build: it ends in the CPU's."""
+    """Fastest first, the last run on any processor of this kind. A GPU variant, slow to build, ends in the CPU's."""
     gcc_flags = NO_AMX if machine == "x86_64" else ""
     rungs = []
     if "clang" in compilers:
@@ -109,7 +109,7 @@ class EngineBuilder:
         folder = wheel_folder(self._places.cache, rung, self._lock.read_text())
         if (wheel := cached_wheel(folder)) is not None:
             return wheel
-        expected = "three" if rung.variant == "cpu" else "twenty"
+        expected = "three" if rung.variant == "cpu" else "ten"
         say(f"building the engine ({rung.variant}: {rung.name}), about {expected} minutes on 2 cores, once per machine")
         tools, part = self._tools(), folder.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
