@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from appliance.account import cgroup_name, product_account
 from appliance.agent import Parts
 from appliance.brief import check_brief
 from appliance.config import Config
@@ -51,7 +52,7 @@ def shelf(config: Config) -> ModelShelf:
 
 
 def podman_settings(config: Config) -> PodmanSettings:
-    return PodmanSettings(home=config.home / "sandbox")
+    return PodmanSettings(home=config.home / "sandbox", cgroup_group=cgroup_name(product_account()))
 
 
 def make_request(config: Config, brief: str, wishes: Wishes) -> RunRequest:

@@ -30,7 +30,7 @@ class Check:
 
 
 def examine(config: Config, shelf: ModelShelf, podman: PodmanSettings) -> list[Check]:
-    host, hardware = gather_facts(), detect_hardware()
+    host, hardware = gather_facts(podman.cgroup_group), detect_hardware()
     return [
         Check("account", "warning" if host.is_root else "ok", host.account),
         _disk(config),

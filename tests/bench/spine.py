@@ -306,7 +306,8 @@ def _vite_cache(home: Path) -> Path:
     if not (cache / "ready").exists():
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "package.json").write_text(json.dumps(_PACKAGE))
-            subprocess.run(_npm("install", "--no-audit", "--no-fund", f"--cache={cache}"), cwd=folder, check=True)
+            install = _npm("install", "--no-audit", "--no-fund", f"--cache={cache}")
+            subprocess.run(install, cwd=folder, check=True, env={**os.environ, "NODE_USE_SYSTEM_CA": "1"})
         (cache / "ready").touch()
     return cache
 
