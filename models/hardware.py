@@ -71,6 +71,8 @@ def engine_in_use(facts: HardwareFacts) -> EngineInUse:
 
 def unused_gpu(facts: HardwareFacts, variant: EngineVariant) -> str:
     wanted = choose_variant(facts)
+    if (wanted, variant) == ("cuda", "vulkan"):
+        return ""  # the Vulkan build drives CUDA cards too
     if wanted not in ("cpu", variant):
         names = ", ".join(sorted({g.name for g in facts.gpus}))
         return f"{names} is not used: the installed engine is the {variant} build; set up again to build '{wanted}'."

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from models.chat import MIN_CONTEXT_TOKENS, ChatMessage, Engine, Sampling
 from models.errors import ModelError
+from models.hardware import installed_variant
 from models.llama import LlamaChild, LlamaSettings
 from models.tiny import write_tiny_gguf
 
+_ALL_LAYERS = 999
 _TOKENS = 2
 
 
@@ -36,7 +38,9 @@ def self_test(path: Path | None = None) -> SelfTest:
 def _decode(path: Path) -> SelfTest:
     # Long enough that the matrix kernels for batches run too: those are the ones that differ from CPU to CPU.
     message = ChatMessage("user", "Decode this, please. " * 8)
-    settings = LlamaSettings(path, context_tokens=MIN_CONTEXT_TOKENS, parallel=1)
+    # A tiny model fits any GPU; asking the memory plan would fail on one that does not tell its size.
+    layers = 0 if installed_variant() == "cpu" else _ALL_LAYERS
+    settings = LlamaSettings(path, context_tokens=MIN_CONTEXT_TOKENS, parallel=1, gpu_layers=layers)
     with LlamaChild(settings) as model:
         done = model.chat([message], Sampling(temperature=0, max_tokens=_TOKENS))
         return SelfTest(model.engine, done.completion_tokens, done.seconds)

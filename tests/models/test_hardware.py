@@ -79,6 +79,7 @@ def test_an_idle_card_is_told_in_one_sentence() -> None:
     card = parse_nvidia_smi(NVIDIA_SMI)
     assert "RTX 3060 is not used" in unused_gpu(facts(*card), "cpu")
     assert unused_gpu(facts(*card), "cuda") == ""
+    assert unused_gpu(facts(*card), "vulkan") == ""
     assert "no driver" in unused_gpu(facts(display=("NVIDIA",)), "cpu")
     assert unused_gpu(facts(), "cpu") == ""
 
