@@ -8,15 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Protocol
 
 from appliance.steps import Audit, Finding, Grade
-
-
-class AppearanceJudge(Protocol):
-    """Grades how a site looks; `brief` is the user's wish, everything about the page is data."""
-
-    def grade(self, audit: Audit, brief: str) -> Grade: ...
 
 
 @dataclass(frozen=True, slots=True)
