@@ -9,6 +9,14 @@ from typing import Literal
 Files = Mapping[str, bytes]
 """A site's files: relative POSIX path → content."""
 
+ItemKind = Literal["functional", "data-display", "design"]
+Proof = Literal[
+    *("add", "complete", "edit", "delete", "filter", "search", "persist", "navigate", "submit", "shows-text"),
+    *("colour", "none"),
+]
+"""What must be seen happening for a checklist item to hold; `none` where no exact fact can prove it."""
+Answer = Literal["YES", "PARTIAL", "NO", "unjudged"]
+
 StepKind = Literal["build", "draft", "repair", "gui_test", "finish"]
 RunStatus = Literal["queued", "running", "done", "stopped", "failed"]
 Severity = Literal["error", "serious", "minor"]
@@ -87,6 +95,72 @@ class Finding:
     place: str
     evidence: str
     severity: Severity = "serious"
+
+
+@dataclass(frozen=True, slots=True)
+class ChecklistItem:
+    """One acceptance test: what a visitor does, what must come of it, and what would prove it."""
+
+    task: str
+    expected: str
+    kind: ItemKind
+    proof: Proof = "none"
+    subject: str = ""
+    """The named thing that the proof is about (`task`, `Contact`, `teal`); empty where none is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedItem:
+    """A proposed test that was not taken, and why."""
+
+    task: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checklist:
+    """`origin` says who wrote it: `file`, or a model's name."""
+
+    items: tuple[ChecklistItem, ...] = ()
+    dropped: tuple[DroppedItem, ...] = ()
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One judge's answer to checklist item `item` (counted from 0), with the evidence that decided it."""
+
+    item: int
+    answer: Answer
+    judge: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What trying one thing on the page showed. `holds` is False for a defect.
+
+    `kind` is of the explorer's closed set; `proof` is the promise that the fact bears on, `none` for others.
+    """
+
+    kind: str
+    place: str
+    holds: bool
+    evidence: str
+    proof: Proof = "none"
+    subject: str = ""
+    """Words on and around the control, for telling which thing of the page this is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """All that exercising every control showed. `unfinished` says why some were not tried; empty when all were."""
+
+    facts: tuple[Fact, ...] = ()
+    controls: int = 0
+    acts: int = 0
+    seconds: float = 0.0
+    unfinished: str = ""
 
 
 @dataclass(frozen=True, slots=True)
