@@ -11,8 +11,18 @@ Files = Mapping[str, bytes]
 
 ItemKind = Literal["functional", "data-display", "design"]
 Proof = Literal[
-    *("add", "complete", "edit", "delete", "filter", "search", "persist", "navigate", "submit", "shows-text"),
-    *("colour", "none"),
+    "add",
+    "complete",
+    "edit",
+    "delete",
+    "filter",
+    "search",
+    "persist",
+    "navigate",
+    "submit",
+    "shows-text",
+    "colour",
+    "none",
 ]
 """What must be seen happening for a checklist item to hold; `none` where no exact fact can prove it."""
 Answer = Literal["YES", "PARTIAL", "NO", "unjudged"]
