@@ -7,6 +7,7 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+import numpy.typing as npt
 
 _LAYERS, _WIDTH, _FEED_FORWARD, _HEADS, _KV_HEADS = 2, 256, 512, 4, 2
 _CONTEXT_TOKENS = 8192
@@ -16,9 +17,19 @@ _TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
+_Kind = gguf.GGMLQuantizationType
+Blocks = npt.NDArray[np.uint8]
+_KINDS = (
+    *(("ffn_down", _Kind.Q6_K), ("ffn", _Kind.Q4_K), ("attn_output", _Kind.Q4_0)),
+    *(("output.weight", _Kind.Q6_K), ("attn_v", _Kind.Q4_K)),
+)
+_K_BLOCKS = {_Kind.Q4_K: (144, ((0, 0.0012), (2, 0.009))), _Kind.Q6_K: (210, ((208, 0.000146),))}
+"""Bytes that hold 256 weights, and where in them which factor lies."""
+
 
 def write_tiny_gguf(path: Path, *, seed: int = 0, quantized: bool = True) -> Path:
-    """`quantized` stores the matrices as Q8_0 and Q4_0, whose kernels differ most from CPU to CPU."""
+    """`quantized` stores the matrices in the kinds whose kernels differ most from CPU to CPU; otherwise the same
+    numbers are stored as float32, so that one file tells whether the engine multiplies right with the other."""
     writer = gguf.GGUFWriter(path, "qwen2")
     tokens = _vocabulary()
     _write_metadata(writer, tokens)
@@ -89,9 +100,23 @@ def _write_tensor(
     if name.endswith("norm.weight"):
         writer.add_tensor(name, np.ones(shape, dtype=np.float32))
         return
-    weights = (random.standard_normal(shape) * 0.2).astype(np.float32)
-    if not quantized or len(shape) < 2:
-        writer.add_tensor(name, weights)
+    if len(shape) < 2:
+        writer.add_tensor(name, (random.standard_normal(shape) * 0.2).astype(np.float32))
         return
-    kind = gguf.GGMLQuantizationType.Q4_0 if "ffn" in name else gguf.GGMLQuantizationType.Q8_0
-    writer.add_tensor(name, gguf.quants.quantize(weights, kind), raw_dtype=kind)
+    kind = next((kind for part, kind in _KINDS if part in name), _Kind.Q8_0)
+    blocks = _random_blocks(shape, kind, random)
+    if quantized:
+        writer.add_tensor(name, blocks, raw_dtype=kind)
+    else:
+        writer.add_tensor(name, gguf.quants.dequantize(blocks, kind))
+
+
+def _random_blocks(shape: tuple[int, ...], kind: gguf.GGMLQuantizationType, random: np.random.Generator) -> Blocks:
+    """Weights of spread 0.2 around 0. The library can read K-quants but not write them, so their bytes are drawn."""
+    if kind not in _K_BLOCKS:
+        return gguf.quants.quantize((random.standard_normal(shape) * 0.2).astype(np.float32), kind)
+    size, scales = _K_BLOCKS[kind]
+    blocks = random.integers(0, 256, (shape[0], shape[1] // 256, size), dtype=np.uint8)
+    for at, value in scales:
+        blocks[:, :, at : at + 2] = np.frombuffer(np.float16(value).tobytes(), dtype=np.uint8)
+    return blocks.reshape(shape[0], -1)

@@ -20,6 +20,7 @@ from appliance.account import environment_for
 from appliance.privileges import command_as
 from models.hardware import EngineVariant, parse_cpuinfo
 from setup.commands import Commands
+from setup.engine_source import CHANGES, FEW_ROWS, unpack
 from setup.environment import NETWORK_ADVICE, PIP_QUIET, pip
 from setup.errors import CommandFailed, EngineUnusable
 from setup.locks import ENGINE, engine_only, lock_path, pinned_version
@@ -89,7 +90,8 @@ def wheel_folder(cache: Path, rung: Rung, lock: str) -> Path:
     processor = processor_flags(Path("/proc/cpuinfo").read_text()) if rung.is_native else platform.machine()
     version = subprocess.run([rung.c, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     python = f"{sys.implementation.cache_tag}-{platform.machine()}-{platform.libc_ver()[1]}"
-    key = hashlib.sha256(repr((engine_only(lock), rung, processor, version, python)).encode()).hexdigest()[:16]
+    changes = (CHANGES, FEW_ROWS.read_text())
+    key = hashlib.sha256(repr((engine_only(lock), changes, rung, processor, version, python)).encode()).hexdigest()[:16]
     return cache / "engine" / f"{rung.variant}-{key}"
 
 
@@ -98,7 +100,10 @@ def cached_wheel(folder: Path) -> Path | None:
 
 
 class EngineBuilder:
-    """Turns the hash-pinned source archive into a wheel; the build's own packages come by hash too."""
+    """Turns the hash-pinned source archive, with our kernels put in, into a wheel.
+
+    The build's own packages come by hash too.
+    """
 
     def __init__(self, places: Places, variant: EngineVariant, commands: Commands) -> None:
         self._places = places
@@ -114,9 +119,11 @@ class EngineBuilder:
         tools, part = self._tools(), folder.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         words = ["wheel", "--no-deps", "--no-index", "--no-build-isolation", "--no-cache-dir", "--wheel-dir", str(part)]
+        source = unpack(self._source(tools), folder.with_suffix(".source"))
         environment = {**PIP_QUIET, **rung.environment(os.cpu_count() or 1), "PATH": f"{tools}:{os.environ['PATH']}"}
-        command = [str(tools / "python"), "-m", "pip", *words, str(self._source(tools))]
+        command = [str(tools / "python"), "-m", "pip", *words, str(source)]
         self._commands.run(command, f"The engine did not build with {rung.name}.", environment)
+        shutil.rmtree(source.parent)
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
         wheel = cached_wheel(folder)

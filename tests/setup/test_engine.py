@@ -6,6 +6,7 @@ import pytest
 
 from models.hardware import Gpu, HardwareFacts
 from setup.engine import Rung, first_that_works, is_pinned, ladder, processor_flags, wheel_folder
+from setup.engine_source import CHANGES, changed
 from setup.errors import CommandFailed, EngineUnusable
 from setup.gpu import choose_build
 
@@ -105,3 +106,10 @@ def test_the_variant_is_what_the_gpu_asks_for_and_the_machine_can_compile(
     assert choice.variant == variant
     assert notice in choice.notice
     assert bool(choice.packages) == (variant == "vulkan")
+
+
+def test_the_kernels_are_put_into_the_source_once_and_another_source_is_refused() -> None:
+    ours = "".join(old for old, _ in CHANGES)
+    assert changed(ours).count("#ifdef FEW_ROWS") == 4
+    with pytest.raises(CommandFailed, match="not the expected one"):
+        changed(ours * 2)

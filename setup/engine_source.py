@@ -1,0 +1,58 @@
+"""The engine's source as it is built: the pinned archive, with faster products for a few rows put in.
+
+See few_rows.hpp. Where the processor or the build lacks the instructions, the code is left out by the compiler and
+llama.cpp's own takes its place.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from setup.errors import CommandFailed
+
+FEW_ROWS = Path(__file__).with_name("few_rows.hpp")
+PATCHED_FILE = "vendor/llama.cpp/ggml/src/ggml-cpu/repack.cpp"
+_SIGNATURE = "(int n, float * s, size_t bs, const void * vx, const void * vy, int nr, int nc) {\n"
+_FEW, _ALL = "if (nr < 16)", ""
+
+
+def _call(kind: str, kernel: str, when: str, rows: str) -> tuple[str, str]:
+    head = f"template <> void {kind}<block_{kernel}, 8, 8, GGML_TYPE_Q8_K>{_SIGNATURE}"
+    blocks = "nr / 4" if rows == "Four" else "nr"
+    body = f"    {when} return few_rows::{kernel}<few_rows::{rows}>(n, s, bs, vx, vy, {blocks}, nc);\n"
+    return head, f"{head}#ifdef FEW_ROWS\n{body}#endif\n"
+
+
+_CHOICE = "    } else if (cur->type == GGML_TYPE_Q6_K) {\n"
+CHANGES: tuple[tuple[str, str], ...] = (
+    ('#include "repack.h"\n', f'#include "repack.h"\n#include "{FEW_ROWS.name}"\n'),
+    _call("gemm", "q4_K", _FEW, "Four"),
+    _call("gemm", "q6_K", _ALL, "Four"),
+    _call("gemv", "q6_K", _ALL, "One"),
+    (
+        _CHOICE,
+        f"{_CHOICE}#ifdef FEW_ROWS\n        if (cur->ne[1] % 8 == 0) {{\n            return &q6_K_8x8_q8_K;\n"
+        "        }\n#endif\n",
+    ),
+)
+"""What is looked for, which must be there exactly once, and what takes its place."""
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """The changed source tree, ready to build. Raises CommandFailed when this was made for another archive."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.unpack_archive(archive, folder)
+    (tree,) = folder.iterdir()
+    target = tree / PATCHED_FILE
+    target.write_text(changed(target.read_text("utf-8")), "utf-8")
+    shutil.copy(FEW_ROWS, target.parent)
+    return tree
+
+
+def changed(text: str) -> str:
+    for old, new in CHANGES:
+        if text.count(old) != 1:
+            raise CommandFailed(f"The engine's source is not the expected one: {old.strip()!r} is not there once.")
+        text = text.replace(old, new)
+    return text
