@@ -19,7 +19,7 @@ from models.tiny import write_tiny_gguf
 
 _ALL_LAYERS = 999
 _TOKENS = 2
-_DRAFTS = 5
+_DRAFTS = 7
 _TOLERANCE = 0.1
 """Of a log-probability. Quantized activations cost some hundredths; a wrong kernel is off by several."""
 

@@ -24,12 +24,24 @@ def _call(kind: str, kernel: str, when: str, rows: str) -> tuple[str, str]:
     return head, f"{head}#ifdef FEW_ROWS\n{body}#endif\n"
 
 
+_LEFT = "        for (int iter = nrows - (nrows % 4); iter < nrows; iter++) {\n            gemv<BLOC_TYPE"
+_LEFT_FIRST = """\
+#ifdef FEW_ROWS
+        const int64_t fours = nrows - nrows % 4;
+        if (few_rows::leftover<BLOC_TYPE, INTER_SIZE, NB_COLS>(
+                ne00, (float *) (dst_ptr + fours * nb1) + src0_start, nb1 / nb0, src0_ptr + src0_start * nb01,
+                src1_ptr + src1_col_stride * fours, nrows % 4, ncols)) {
+            return;
+        }
+#endif
+"""
 _CHOICE = "    } else if (cur->type == GGML_TYPE_Q6_K) {\n"
 CHANGES: tuple[tuple[str, str], ...] = (
     ('#include "repack.h"\n', f'#include "repack.h"\n#include "{FEW_ROWS.name}"\n'),
     _call("gemm", "q4_K", _FEW, "Four"),
     _call("gemm", "q6_K", _ALL, "Four"),
-    _call("gemv", "q6_K", _ALL, "One"),
+    _call("gemv", "q6_K", _ALL, "Loose<1>"),
+    (_LEFT, _LEFT_FIRST + _LEFT),
     (
         _CHOICE,
         f"{_CHOICE}#ifdef FEW_ROWS\n        if (cur->ne[1] % 8 == 0) {{\n            return &q6_K_8x8_q8_K;\n"

@@ -14,26 +14,28 @@
 #include <immintrin.h>
 
 #include <cstring>
+#include <type_traits>
 
 namespace few_rows {
 
 constexpr int COLUMNS = 8;
 
-// How 256 activations of `count` rows lie in memory. A chunk is 8 values of one row, a quad the sums of 64 values.
+// Where 256 activations of a row lie. A chunk is 8 values, a quad the sums over 4 times 16 values.
 struct Four {
     using Block = block_q8_Kx4;
     static constexpr int count = 4;
-    static const int8_t * chunk(const Block & a, int c, int m) { return a.qs + c * 32 + m * 8; }
-    static const int16_t * quad(const Block & a, int q, int m) { return a.bsums + q * 16 + m * 4; }
-    static float scale(const Block & a, int m) { return a.d[m]; }
+    static const int8_t * chunk(const Block * a, int, int l, int c, int m) { return a[l].qs + c * 32 + m * 8; }
+    static const int16_t * quad(const Block * a, int, int l, int q, int m) { return a[l].bsums + q * 16 + m * 4; }
+    static float scale(const Block * a, int, int l, int m) { return a[l].d[m]; }
 };
 
-struct One {
+// Rows that were left over are quantized one by one and lie one after the other, `nb` blocks each.
+template <int N> struct Loose {
     using Block = block_q8_K;
-    static constexpr int count = 1;
-    static const int8_t * chunk(const Block & a, int c, int) { return a.qs + c * 8; }
-    static const int16_t * quad(const Block & a, int q, int) { return a.bsums + q * 4; }
-    static float scale(const Block & a, int) { return a.d; }
+    static constexpr int count = N;
+    static const int8_t * chunk(const Block * a, int nb, int l, int c, int m) { return a[m * nb + l].qs + c * 8; }
+    static const int16_t * quad(const Block * a, int nb, int l, int q, int m) { return a[m * nb + l].bsums + q * 4; }
+    static float scale(const Block * a, int nb, int l, int m) { return a[m * nb + l].d; }
 };
 
 // 8 values of a row, once for each of the 8 columns.
@@ -107,13 +109,13 @@ inline void q4_K(int n, float * s, size_t bs, const void * vx, const void * vy, 
                     for (int m = 0; m < Rows::count; m++) {
                         __m512i dot0 = _mm512_setzero_si512(), dot1 = _mm512_setzero_si512();
                         for (int c = 0; c < 4; c++) {
-                            dot0 = _mm512_dpbusd_epi32(dot0, low[c], for_all_columns(Rows::chunk(a[l], g * 8 + c, m)));
+                            dot0 = _mm512_dpbusd_epi32(dot0, low[c], for_all_columns(Rows::chunk(a, nb, l, g * 8 + c, m)));
                             dot1 =
-                                _mm512_dpbusd_epi32(dot1, high[c], for_all_columns(Rows::chunk(a[l], g * 8 + 4 + c, m)));
+                                _mm512_dpbusd_epi32(dot1, high[c], for_all_columns(Rows::chunk(a, nb, l, g * 8 + 4 + c, m)));
                         }
                         total[m] = _mm512_add_epi32(total[m], _mm512_mullo_epi32(dot0, scale0));
                         total[m] = _mm512_add_epi32(total[m], _mm512_mullo_epi32(dot1, scale1));
-                        const int16_t * quad = Rows::quad(a[l], g, m);
+                        const int16_t * quad = Rows::quad(a, nb, l, g, m);
                         const uint32_t pair = (uint16_t) (quad[0] + quad[1]) | (uint32_t) (quad[2] + quad[3]) << 16;
                         offset[m] = _mm256_add_epi32(offset[m], _mm256_madd_epi16(minima, _mm256_set1_epi32((int32_t) pair)));
                     }
@@ -121,7 +123,7 @@ inline void q4_K(int n, float * s, size_t bs, const void * vx, const void * vy, 
                 const __m512 d = twice(halves_to_floats(b[l].d));
                 const __m256 dmin = halves_to_floats(b[l].dmin);
                 for (int m = 0; m < Rows::count; m++) {
-                    const float own = Rows::scale(a[l], m);
+                    const float own = Rows::scale(a, nb, l, m);
                     sums[m] = _mm512_fmadd_ps(
                         _mm512_cvtepi32_ps(total[m]), _mm512_mul_ps(d, _mm512_set1_ps(own)), sums[m]);
                     below[m] = _mm256_fmadd_ps(
@@ -161,7 +163,7 @@ inline void q6_K(int n, float * s, size_t bs, const void * vx, const void * vy, 
                     const __m256i scales = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(two, _mm_srli_si128(two, 8)));
                     for (int m = 0; m < Rows::count; m++) {
                         int32_t pair;
-                        memcpy(&pair, Rows::quad(a[l], t / 4, m) + t % 4, sizeof pair);
+                        memcpy(&pair, Rows::quad(a, nb, l, t / 4, m) + t % 4, sizeof pair);
                         offset[m] = _mm256_add_epi32(offset[m], _mm256_madd_epi16(scales, _mm256_set1_epi32(pair)));
                     }
                 }
@@ -189,8 +191,8 @@ inline void q6_K(int n, float * s, size_t bs, const void * vx, const void * vy, 
                             const __m512i scale = _mm512_cvtepi8_epi32(_mm_unpacklo_epi8(own, own));
                             for (int m = 0; m < Rows::count; m++) {
                                 __m512i dot = _mm512_dpbusd_epi32(
-                                    _mm512_setzero_si512(), q[0], for_all_columns(Rows::chunk(a[l], chunk, m)));
-                                dot = _mm512_dpbusd_epi32(dot, q[1], for_all_columns(Rows::chunk(a[l], chunk + 1, m)));
+                                    _mm512_setzero_si512(), q[0], for_all_columns(Rows::chunk(a, nb, l, chunk, m)));
+                                dot = _mm512_dpbusd_epi32(dot, q[1], for_all_columns(Rows::chunk(a, nb, l, chunk + 1, m)));
                                 total[m] = _mm512_add_epi32(total[m], _mm512_mullo_epi32(dot, scale));
                             }
                         }
@@ -201,7 +203,7 @@ inline void q6_K(int n, float * s, size_t bs, const void * vx, const void * vy, 
                     const __m512i back = _mm512_slli_epi32(_mm512_cvtepu32_epi64(offset[m]), 5);  // 32 * sum, even lanes
                     sums[m] = _mm512_fmadd_ps(
                         _mm512_cvtepi32_ps(_mm512_sub_epi32(total[m], back)),
-                        _mm512_mul_ps(d, _mm512_set1_ps(Rows::scale(a[l], m))),
+                        _mm512_mul_ps(d, _mm512_set1_ps(Rows::scale(a, nb, l, m))),
                         sums[m]);
                 }
             }
@@ -210,6 +212,24 @@ inline void q6_K(int n, float * s, size_t bs, const void * vx, const void * vy, 
             }
         }
     }
+}
+
+// Two or three rows that no group of four takes. False when this kind of weights has no kernel here.
+template <typename Weights, int INTER, int COLS>
+inline bool leftover(int n, float * s, size_t bs, const void * vx, const void * vy, int nr, int nc) {
+    constexpr bool is_q4 = std::is_same_v<Weights, block_q4_K>, is_q6 = std::is_same_v<Weights, block_q6_K>;
+    if constexpr ((is_q4 || is_q6) && INTER == 8 && COLS == 8) {
+        if (nr != 2 && nr != 3) {
+            return false;
+        }
+        if constexpr (is_q4) {
+            (nr == 2 ? q4_K<Loose<2>> : q4_K<Loose<3>>)(n, s, bs, vx, vy, 1, nc);
+        } else {
+            (nr == 2 ? q6_K<Loose<2>> : q6_K<Loose<3>>)(n, s, bs, vx, vy, 1, nc);
+        }
+        return true;
+    }
+    return false;
 }
 
 }  // namespace few_rows

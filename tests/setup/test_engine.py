@@ -110,6 +110,6 @@ def test_the_variant_is_what_the_gpu_asks_for_and_the_machine_can_compile(
 
 def test_the_kernels_are_put_into_the_source_once_and_another_source_is_refused() -> None:
     ours = "".join(old for old, _ in CHANGES)
-    assert changed(ours).count("#ifdef FEW_ROWS") == 4
+    assert changed(ours).count("#ifdef FEW_ROWS") == 5
     with pytest.raises(CommandFailed, match="not the expected one"):
         changed(ours * 2)
