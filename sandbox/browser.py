@@ -165,6 +165,33 @@ class Browser:
         shot = session.command("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True, "clip": clip})
         return base64.b64decode(shot["data"])
 
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._size
+
+    @property
+    def life(self) -> object:
+        """Another object after every new start of Chromium, which knows nothing of earlier settings."""
+        return self._living_session()
+
+    @property
+    def folder(self) -> Path:
+        """Readable to Chromium and removed with it."""
+        return self._living_session().folder
+
+    @property
+    def main_frame(self) -> str:
+        return self._living_session().main_frame
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no request was under way when the events were last read."""
+        return self._living_session().network.is_quiet
+
+    def command(self, name: str, params: Mapping[str, Any], timeout_s: float | None = None) -> Any:
+        """One command of the DevTools protocol. Raises ScriptFailed where Chromium refuses it or the page left."""
+        return self._living_session().limited_command(name, params, timeout_s)
+
     def _living_session(self) -> "Session":
         if self._session is None:
             raise BrowserCrashed("The browser is closed; open it with `with Browser(...)`.")
@@ -186,7 +213,8 @@ class Session:
         self._settings = settings
         self._origin = origin
         self._stack = ExitStack()
-        self._main_frame = ""
+        self.main_frame = ""
+        self.folder = Path()
         self._events: list[PageEvent] = []
         self.is_lost = False
 
@@ -195,6 +223,7 @@ class Session:
         with ExitStack() as stack:
             folder = Path(tempfile.mkdtemp("", f"{PROFILE_PREFIX}{Owner.this_process()}-", self._settings.profiles_in))
             stack.callback(remove_folder, folder)
+            self.folder = folder
             nowhere = stack.enter_context(socket.socket())
             # Bound but never listening: the proxy's address refuses every connection, and nobody else can take it.
             nowhere.bind(("127.0.0.1", 0))
@@ -214,13 +243,13 @@ class Session:
     def _executor(self, service: Service) -> ChromiumRemoteConnection:
         timeout_s = self._settings.page_timeout_s + CLIENT_GRACE_S
         direct = Proxy({"proxyType": ProxyType.DIRECT})
-        config = ClientConfig(remote_server_addr=service.service_url, timeout=timeout_s, proxy=direct)
-        return ChromiumRemoteConnection(service.service_url, "goog", "chrome", client_config=config)
+        self._client = ClientConfig(remote_server_addr=service.service_url, timeout=timeout_s, proxy=direct)
+        return ChromiumRemoteConnection(service.service_url, "goog", "chrome", client_config=self._client)
 
     def _prepare(self) -> None:
         self._driver.set_page_load_timeout(self._settings.page_timeout_s)
-        self._main_frame = self.command("Page.getFrameTree", {})["frameTree"]["frame"]["id"]
-        self.network = NetworkReader(self._main_frame, self._origin)
+        self.main_frame = self.command("Page.getFrameTree", {})["frameTree"]["frame"]["id"]
+        self.network = NetworkReader(self.main_frame, self._origin)
         self.command("Browser.setDownloadBehavior", {"behavior": "deny"})
         answer = "true" if self._settings.accept_dialogs else "false"
         source = ANSWER_DIALOGS % answer
@@ -268,10 +297,20 @@ class Session:
         call = {"cmd": name, "params": params}
         return self._guarded(lambda: self._driver.execute("executeCdpCommand", call)["value"])
 
+    def limited_command(self, name: str, params: Mapping[str, Any], timeout_s: float | None) -> Any:
+        usual_s = self._client.timeout
+        self._client.timeout = timeout_s or usual_s
+        try:
+            return self.command(name, params)
+        except WebDriverException as error:
+            raise ScriptFailed(f"Chromium refused {name} ({first_line(error)}).") from error
+        finally:
+            self._client.timeout = usual_s
+
     def evaluate(self, script: str, *args: Any) -> Any:
         given = ", ".join(json.dumps(argument) for argument in args)
         try:
-            world = self.command("Page.createIsolatedWorld", {"frameId": self._main_frame, "worldName": WORLD})
+            world = self.command("Page.createIsolatedWorld", {"frameId": self.main_frame, "worldName": WORLD})
             answer = self.command(
                 "Runtime.evaluate",
                 {
