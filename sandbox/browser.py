@@ -112,7 +112,7 @@ class Browser:
         """
         if not path.startswith("/") or path.startswith("//"):
             raise ValueError(f"The path {path!r} must start with one slash.")
-        self._renew_lost_session()
+        self.revive()
         session = self._living_session()
         self.resize(width, height)
         session.begin_page()
@@ -199,7 +199,8 @@ class Browser:
             raise BrowserCrashed("The page hangs or its tab died; open it again.")
         return self._session
 
-    def _renew_lost_session(self) -> None:
+    def revive(self) -> None:
+        """A new Chromium if the last one is lost; `open` does it by itself."""
         if self._session is not None and self._session.is_lost:
             self._session.close()
             self._session = Session(self.settings, self.origin)

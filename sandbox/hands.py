@@ -15,6 +15,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,7 @@ from typing import Any, Literal, Self
 from PIL import Image, ImageDraw, ImageFont
 
 from sandbox.browser import WORLD, Browser
-from sandbox.errors import ScriptFailed
+from sandbox.errors import SandboxError, ScriptFailed
 from sandbox.page_events import PageEvent
 
 SHOWN_MAX = 40
@@ -224,10 +225,11 @@ class Hands:
     def close(self) -> None:
         """Pages opened from now on are no longer followed; dialogs are answered as the browser's settings say."""
         scripts, self._scripts = self._scripts, []
-        if self._life is not None and not getattr(self._life, "is_lost", True):
+        self._life = None
+        # Chromium may be gone, or have forgotten them with the process of the page.
+        with suppress(SandboxError):
             for script in scripts:
                 self._command("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
-        self._life = None
 
     # -- looking
 
@@ -337,11 +339,14 @@ class Hands:
 
     def open(self, path: str = "/") -> Effect:
         began = time.monotonic()
+        self.browser.revive()
         self._install()
-        load = self.browser.open(path, *self.browser.size)
+        try:
+            load = self.browser.open(path, *self.browser.size)
+        except ScriptFailed:
+            return Effect(False, "the page never comes to rest", seconds=time.monotonic() - began, settled=False)
         if load.timed_out:
             return Effect(False, "the page never ended loading", url_after=load.url, seconds=load.seconds)
-        self._install()
         act = _Act(began, "")
         effect = self._finish(act, events=load.events)
         if load.status is None:

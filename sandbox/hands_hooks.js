@@ -230,6 +230,9 @@
 
   for (const name of ['mousedown', 'keydown']) apply(listen, window, [name, (event) => { if (event.isTrusted) log.inputs++ }, true])
 
+  // Back from the browser's own cache of pages.
+  apply(listen, window, ['pageshow', () => pending.delete('leaving')])
+
   // -- controls that only their listeners give away
   const listening = new WeakSet(), presses = new Set(['click', 'mousedown', 'pointerdown', 'touchstart', 'dblclick', 'mouseup', 'pointerup'])
   EventTarget.prototype.addEventListener = disguise(function addEventListener(type, ...rest) {
