@@ -46,3 +46,8 @@ def m001_runs_steps_blobs(db: Database) -> None:
     for statement in statements.split(";"):
         if statement.strip():
             db.execute(statement)
+
+
+@MIGRATIONS()
+def m002_checklists(db: Database) -> None:
+    db.execute("ALTER TABLE runs ADD COLUMN checklist TEXT NOT NULL DEFAULT ''")

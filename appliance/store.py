@@ -25,7 +25,7 @@ from sqlite_utils import Database
 
 from appliance.errors import RunBusy, StoreBroken, StoreFull, UnknownRun
 from appliance.migrations import MIGRATIONS
-from appliance.steps import Files, RunRequest, RunStatus, Step
+from appliance.steps import Checklist, Files, RunRequest, RunStatus, Step
 from sandbox.owners import Owner, is_alive
 
 _BUSY_MS = 30_000
@@ -184,6 +184,20 @@ class Store:
 
     def cancel_requested(self, run_id: str) -> bool:
         return bool(self._rows("SELECT cancel FROM runs WHERE id = ?", run_id)[0][0])
+
+    def set_checklist(self, run_id: str, checklist: Checklist) -> None:
+        """Fixed once: raises StoreBroken when the run has one already."""
+        with self._transaction():
+            changed = self._connection.execute(
+                "UPDATE runs SET checklist = ? WHERE id = ? AND checklist = ''", (_encode(checklist), run_id)
+            )
+            if changed.rowcount != 1:
+                raise StoreBroken(f"Run {run_id} has a checklist already; it stays as it is.")
+
+    def checklist(self, run_id: str) -> Checklist | None:
+        """None until one is set."""
+        rows = self._rows("SELECT checklist FROM runs WHERE id = ?", run_id)
+        return msgspec.json.decode(rows[0][0], type=Checklist) if rows and rows[0][0] else None
 
     def allow_more_steps(self, run_id: str, steps: int) -> None:
         """Raise a run's step limit; its other choices stay what they were."""

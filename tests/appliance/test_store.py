@@ -7,14 +7,18 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from builders import step
+from sqlite_utils import Database
 
 from appliance.errors import StoreBroken, StoreFull, UnknownRun
-from appliance.steps import Picture, RunRequest
+from appliance.migrations import MIGRATIONS
+from appliance.steps import Checklist, ChecklistItem, DroppedItem, Picture, RunRequest
 from appliance.store import CompletionRecord, Store
 from sandbox.owners import Owner
 from sandbox.workspace import snapshot
@@ -190,3 +194,29 @@ def test_a_blank_and_an_existing_database_end_with_the_same_schema(tmp_path):
     db.close()
     assert applied == ["m001_runs_steps_blobs"]
     assert json.dumps(sorted(manifest)).count("runs") == 1
+
+
+def test_a_checklist_is_fixed_once_and_read_back(tmp_path):
+    items = (ChecklistItem("Add a task", "It is listed", "functional", "add", "task"),)
+    checklist = Checklist(items, (DroppedItem("Fly", "not in the brief"),), "file")
+    with Store(tmp_path) as store:
+        run = store.add_run(RunRequest("A page.", "small", "m"))
+        assert store.checklist(run.id) is None
+        store.set_checklist(run.id, checklist)
+        assert store.checklist(run.id) == checklist
+        with pytest.raises(StoreBroken, match="already"):
+            store.set_checklist(run.id, Checklist())
+
+
+def test_a_database_of_the_first_schema_is_migrated(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "appliance.db")) as old:
+        db = Database(old)
+        MIGRATIONS.apply(db, stop_before="m002_checklists")
+        old.execute(
+            "INSERT INTO runs (id, created_at, status, request) VALUES ('old', '', 'done', ?)",
+            (msgspec.json.encode(RunRequest("A page.", "small", "m")).decode(),),
+        )
+        old.commit()
+    with Store(tmp_path) as store:
+        assert store.run("old").request.brief == "A page."
+        assert store.checklist("old") is None
