@@ -6,14 +6,17 @@ ModelError
 ├── ModelFileCorrupt       (ValueError)         not a GGUF, truncated, or not the bytes its hash promises
 ├── ProjectorMissing       (FileNotFoundError)  a vision model came without its projector file
 ├── ImagesUnsupported      (ValueError)         pictures were given to a model that cannot see
+├── PictureRefused         (ValueError)         a picture is no PNG or JPEG, or too large
 ├── ContextTooSmall        (ValueError)         the asked context is below what the loop can use
 ├── ContextOverflow        (ValueError)         prompt and answer do not fit into the context
 ├── ConstraintError        (ValueError)         a grammar or JSON schema the engine does not accept
+├── AnswerUnusable         (ValueError)         a model without a grammar engine did not keep to the JSON schema
 ├── AdapterError           (ValueError)         a LoRA file that does not fit this model
 ├── EngineMissing          (ImportError)        llama-cpp-python is not installed, or not for this machine
 ├── EngineVariantError     (RuntimeError)       the installed engine cannot use what was asked of it
 ├── EngineCrashed          (RuntimeError)       the child process died
 ├── EngineRefused          (RuntimeError)       the child lives but could not do what was asked
+├── SwapRefused            (RuntimeError)       a second change between coder and eyes within one step
 ├── RemoteError            (ConnectionError)    the OpenAI-compatible server failed or is not there
 ├── ScriptEnded            (IndexError)         a ScriptedModel was asked for more replies than it has
 ├── DownloadFailed         (OSError)            a source did not deliver
@@ -46,6 +49,10 @@ class ImagesUnsupported(ModelError, ValueError):
     pass
 
 
+class PictureRefused(ModelError, ValueError):
+    pass
+
+
 class ContextTooSmall(ModelError, ValueError):
     pass
 
@@ -55,6 +62,10 @@ class ContextOverflow(ModelError, ValueError):
 
 
 class ConstraintError(ModelError, ValueError):
+    pass
+
+
+class AnswerUnusable(ModelError, ValueError):
     pass
 
 
@@ -75,6 +86,10 @@ class EngineCrashed(ModelError, RuntimeError):
 
 
 class EngineRefused(ModelError, RuntimeError):
+    pass
+
+
+class SwapRefused(ModelError, RuntimeError):
     pass
 
 

@@ -31,7 +31,7 @@ from models.child_process import child_environment, death_note, module_command
 from models.errors import EngineCrashed, EngineMissing, EngineRefused, ModelError
 from models.gguf_file import read_gguf
 from models.hardware import installed_variant
-from models.llama_settings import LlamaSettings, gpu_layers_to_use, refuse_context
+from models.llama_settings import LlamaSettings, gpu_layers_to_use, refuse_context, refuse_projector
 from models.wire import Frame, FrameBuffer, write_frame
 
 _POLL_S = 0.1
@@ -46,6 +46,7 @@ class LlamaChild:
     def __init__(self, settings: LlamaSettings) -> None:
         front = read_gguf(settings.path)
         refuse_context(settings, front)
+        refuse_projector(settings.projector)
         self.settings = settings
         self.name = settings.path.stem
         self.context_tokens = settings.context_tokens
@@ -183,6 +184,7 @@ class LlamaChild:
         default_kv = settings.context_tokens * (1 if self._gpu_layers else 2)
         return {
             "path": str(settings.path.resolve()),
+            "projector": None if settings.projector is None else str(settings.projector.resolve()),
             "context_tokens": settings.context_tokens,
             "kv_tokens": max(settings.kv_tokens or default_kv, settings.context_tokens),
             "batch_tokens": settings.batch_tokens,

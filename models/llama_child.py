@@ -80,7 +80,9 @@ def _answer(engine: LlamaEngine, frame: Frame, blobs: Sequence[bytes], frames_ou
 
 
 def _options(frame: Frame) -> EngineOptions:
-    return EngineOptions(**{**frame["options"], "path": Path(frame["options"]["path"])})
+    projector = frame["options"]["projector"]
+    paths = {"path": Path(frame["options"]["path"]), "projector": None if projector is None else Path(projector)}
+    return EngineOptions(**{**frame["options"], **paths})
 
 
 def _messages(frame: Frame, blobs: Sequence[bytes]) -> tuple[ChatMessage, ...]:

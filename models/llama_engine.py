@@ -4,7 +4,8 @@ Does not speculate, shift contexts or cut prompts.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -27,6 +28,7 @@ from models.llama_native import (
     load_model,
     open_context,
 )
+from models.llama_pictures import Album, PictureBlock, PictureChunk, Projector
 from models.llama_text import Picture, PromptWriter, Vocabulary
 from models.sampler import Logits, TokenDrawer, logprob
 from models.text_stream import TextStream
@@ -39,6 +41,7 @@ OnText = Callable[[int, str], None]
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     path: Path
+    projector: Path | None
     context_tokens: int
     kv_tokens: int
     batch_tokens: int
@@ -56,6 +59,33 @@ class Request:
     constraint: Constraint | None
     record: bool
     prefill: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Prompt:
+    """`signs`: one for each position, a token or below 0 where a picture's block lies; `blocks` by first position.
+
+    `size` counts what the cache must hold. Valid while its album is open.
+    """
+
+    signs: list[int]
+    blocks: dict[int, PictureBlock]
+    size: int
+
+    def tokens(self) -> tuple[int, ...]:
+        """`size` numbers, -1 for each that belongs to a picture."""
+        found: list[int] = []
+        at = 0
+        while at < len(self.signs):
+            block = self.blocks.get(at)
+            found += [-1] * block.cells if block else [self.signs[at]]
+            at += block.positions if block else 1
+        return tuple(found)
+
+    def text_at(self, at: int, most: int) -> list[int]:
+        """The tokens from `at` that make one batch: up to the next picture, and the very last one alone."""
+        next_block = min((start for start in self.blocks if start > at), default=len(self.signs))
+        return self.signs[at : min(at + most, max(at + 1, len(self.signs) - 1), next_block)]
 
 
 @dataclass(slots=True)
@@ -104,9 +134,11 @@ class LlamaEngine:
             log=self.log,
         )
         self.abort.connect(self._context)
+        self._projector = None if options.projector is None else self._open_projector(options.projector)
         self._vocabulary = Vocabulary(self._model)
         self._writer = PromptWriter(self._vocabulary, self._chat_template(), thinking=options.thinking)
-        self._slots = KvSlots(_Memory(self._model, self._context), options.parallel)
+        self._memory = _Memory(self._model, self._context)
+        self._slots = KvSlots(self._memory, options.parallel)
         self._batch = Batch(max(options.batch_tokens, options.parallel))
         self._adapters = Adapters(self._model, self._context)
 
@@ -116,18 +148,20 @@ class LlamaEngine:
         self._slots.clear()
 
     def count_tokens(self, messages: Sequence[ChatMessage], prefill: str = "") -> int:
-        return len(self._prompt(messages, prefill))
+        with closing(Album()) as album:
+            return self._prompt(messages, prefill, album).size
 
     def generate(self, request: Request, on_text: OnText) -> list[Completion]:
         """All samplings at once over one prompt; in turns where the cache cannot hold them together."""
         self.abort.off()
-        prompt = self._prompt(request.messages, request.prefill)
-        for sampling in request.samplings:
-            self._refuse_overflow(len(prompt), sampling.max_tokens)
         grammar = _grammar_text(request.constraint)
         completions: list[Completion] = []
-        for turn in _turns(request.samplings, self.options.kv_tokens - len(prompt), self.options.parallel):
-            completions += self._generate_turn(request, turn, len(completions), prompt, grammar, on_text)
+        with closing(Album()) as album:
+            prompt = self._prompt(request.messages, request.prefill, album)
+            for sampling in request.samplings:
+                self._refuse_overflow(prompt.size, sampling.max_tokens)
+            for turn in _turns(request.samplings, self.options.kv_tokens - prompt.size, self.options.parallel):
+                completions += self._generate_turn(request, turn, len(completions), prompt, grammar, on_text)
         return completions
 
     def _generate_turn(
@@ -135,7 +169,7 @@ class LlamaEngine:
         request: Request,
         samplings: Sequence[Sampling],
         first_number: int,
-        prompt: Sequence[int],
+        prompt: _Prompt,
         grammar: str | None,
         on_text: OnText,
     ) -> list[Completion]:
@@ -154,29 +188,52 @@ class LlamaEngine:
                 if draft.guard is not None:
                     draft.guard.close()
 
-    def _read_prompt(self, drafts: Sequence[_Draft], prompt: Sequence[int], record: bool, on_text: OnText) -> int:
+    def _read_prompt(self, drafts: Sequence[_Draft], prompt: _Prompt, record: bool, on_text: OnText) -> int:
         """Evaluates what the cache lacks and draws every draft's first token. The number of tokens evaluated.
 
         The last token is a batch of its own, so that it is the only one to compute when the same prompt comes again.
         """
-        sequence = self._slots.take(prompt)
-        start = at = len(self._slots[sequence].tokens)
-        while at < len(prompt):
-            tokens = prompt[at : min(at + self.options.batch_tokens, max(at + 1, len(prompt) - 1))]
-            self._batch.clear()
-            for n, token in enumerate(tokens):
-                self._batch.add(token, at + n, sequence, wants_logits=at + n + 1 == len(prompt))
-            if not self._decode((sequence,)):
+        sequence = self._slots.take(prompt.signs)
+        at, evaluated = len(self._slots[sequence].tokens), 0
+        while at < len(prompt.signs):
+            block = prompt.blocks.get(at)
+            signs = prompt.text_at(at, self.options.batch_tokens) if block is None else block.signs
+            if not (self._read_text(signs, at, sequence, prompt) if block is None else self._look(block, at, sequence)):
                 self._cancel(drafts, on_text)
-                return at - start
-            self._slots.note(sequence, tokens, is_prompt=True)
-            at += len(tokens)
+                return evaluated
+            self._slots.note(sequence, signs, is_prompt=True)
+            at += len(signs)
+            evaluated += len(signs) if block is None else block.cells
         for draft, its_own in zip(drafts, (sequence, *self._slots.siblings(sequence, len(drafts) - 1)), strict=True):
             draft.sequence = its_own
         logits = self._logits(-1)
         for draft in drafts:
             self._take(draft, logits, record, on_text)
-        return at - start
+        return evaluated
+
+    def _read_text(self, tokens: Sequence[int], at: int, sequence: int, prompt: _Prompt) -> bool:
+        self._batch.clear()
+        for n, token in enumerate(tokens):
+            self._batch.add(token, at + n, sequence, wants_logits=at + n + 1 == len(prompt.signs))
+        return self._decode((sequence,), lambda: self._batch.decode(self._context))
+
+    def _look(self, block: PictureBlock, at: int, sequence: int) -> bool:
+        projector = self._projector
+        if projector is None:
+            raise ValueError("a picture was let through without a projector")
+        if self.abort.is_on:
+            return False
+        embeddings = projector.encode(block)
+
+        def decode() -> int:
+            """A block may need several batches, so that a try without room leaves its beginning behind."""
+            if self._memory.can_cut:
+                self._memory.cut(sequence, at)
+            return projector.decode(self._context, block, embeddings, at, sequence, self.options.batch_tokens)
+
+        while not self._memory.can_cut and self._slots.drop_oldest(but=(sequence,)):
+            pass  # a running state cannot take a half-read picture back, so there must be room at once
+        return self._decode((sequence,), decode)
 
     def _write_next(self, writing: Sequence[_Draft], record: bool, on_text: OnText) -> None:
         self._batch.clear()
@@ -184,7 +241,7 @@ class LlamaEngine:
             self._batch.add(
                 draft.tokens[-1], len(self._slots[draft.sequence].tokens), draft.sequence, wants_logits=True
             )
-        if not self._decode([d.sequence for d in writing]):
+        if not self._decode([d.sequence for d in writing], lambda: self._batch.decode(self._context)):
             self._cancel(writing, on_text)
             return
         for draft in writing:
@@ -192,10 +249,10 @@ class LlamaEngine:
         for row, draft in enumerate(writing):
             self._take(draft, self._logits(row), record, on_text)
 
-    def _decode(self, sequences: Sequence[int]) -> bool:
+    def _decode(self, sequences: Sequence[int], decode: Callable[[], int]) -> bool:
         """False when cancelled. Old conversations leave the cache when there is no room."""
         while True:
-            status = _ABORTED if self.abort.is_on else self._batch.decode(self._context)
+            status = _ABORTED if self.abort.is_on else decode()
             if status == 0:
                 return True
             if status == _ABORTED:
@@ -233,19 +290,19 @@ class LlamaEngine:
             on_text(draft.number, text)
 
     def _completion(
-        self, request: Request, draft: _Draft, prompt: Sequence[int], evaluated: int, started: float
+        self, request: Request, draft: _Draft, prompt: _Prompt, evaluated: int, started: float
     ) -> Completion:
         self._writer.remember(request.prefill, draft.text.text, self._tokens_of_text(draft))
         return Completion(
             text=draft.text.text,
             finish=draft.finish or "cancelled",
-            prompt_tokens=len(prompt),
+            prompt_tokens=prompt.size,
             evaluated_tokens=evaluated,
             completion_tokens=len(draft.tokens),
             seconds=draft.ended_at - started,
             token_ids=tuple(draft.tokens) if request.record else (),
             logprobs=tuple(draft.logprobs),
-            prompt_token_ids=tuple(prompt) if request.record else (),
+            prompt_token_ids=prompt.tokens() if request.record else (),
         )
 
     def _tokens_of_text(self, draft: _Draft) -> list[int]:
@@ -261,15 +318,31 @@ class LlamaEngine:
             length += len(piece)
         return tokens
 
-    def _prompt(self, messages: Sequence[ChatMessage], prefill: str) -> list[int]:
-        tokens: list[int] = []
+    def _prompt(self, messages: Sequence[ChatMessage], prefill: str, album: Album) -> _Prompt:
+        signs: list[int] = []
+        blocks: dict[int, PictureBlock] = {}
+        for chunk in self._chunks(messages, prefill, album):
+            if isinstance(chunk, PictureBlock):
+                blocks[len(signs)] = chunk
+                signs += chunk.signs
+            else:
+                signs += chunk
+        return _Prompt(signs, blocks, len(signs) + sum(b.cells - b.positions for b in blocks.values()))
+
+    def _chunks(self, messages: Sequence[ChatMessage], prefill: str, album: Album) -> Iterator[PictureChunk]:
         for piece in self._writer.write(messages, prefill):
-            if isinstance(piece, Picture):
+            if not isinstance(piece, Picture):
+                yield self._writer.tokenize(piece)
+            elif self._projector is None:
                 raise ImagesUnsupported(
                     "This model was loaded without a projector and cannot see; take a vision model."
                 )
-            tokens += self._writer.tokenize(piece)
-        return tokens
+            else:
+                yield from self._projector.read(piece.image, album)
+
+    def _open_projector(self, path: Path) -> Projector:
+        options = self.options
+        return Projector(path, self._model, threads=options.threads, use_gpu=options.gpu_layers > 0, log=self.log)
 
     def _refuse_overflow(self, prompt_tokens: int, max_tokens: int) -> None:
         if prompt_tokens + max_tokens > self.options.context_tokens:

@@ -13,6 +13,7 @@ from typing import Any
 import llama_cpp
 import numpy as np
 import numpy.typing as npt
+from llama_cpp import mtmd_cpp
 
 from models.errors import AdapterError, ConstraintError, EngineRefused
 from models.sampler import Logits
@@ -29,6 +30,11 @@ class NativeLog:
         self._lines: deque[str] = deque(maxlen=4)
         self._callback = llama_cpp.llama_log_callback(self._keep)
         llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
+
+    def also_from_pictures(self) -> None:
+        """The picture library has a log of its own."""
+        mtmd_cpp.mtmd_log_set(self._callback, ctypes.c_void_p(0))
+        mtmd_cpp.mtmd_helper_log_set(self._callback, ctypes.c_void_p(0))
 
     def _keep(self, level: int, text: bytes, _: object) -> None:
         line = text.decode("utf-8", errors="replace").strip()

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from models.chat import MIN_CONTEXT_TOKENS
-from models.errors import ContextTooSmall, EngineVariantError
-from models.gguf_file import GgufFile
+from models.errors import ContextTooSmall, EngineVariantError, ModelFileCorrupt
+from models.gguf_file import GgufFile, read_gguf
 from models.hardware import EngineVariant, detect_hardware, installed_variant
 from models.memory import plan
 
@@ -16,10 +16,12 @@ class LlamaSettings:
     """`threads=0`: every core this process may use. `gpu_layers=-1`: as many as the memory plan says fit.
 
     `parallel` is how many sequences the cache keeps apart: drafts at once, and conversations remembered.
+    `projector` is the second file of a vision pair (mmproj); without it the model reads text alone.
     `kv_tokens=0`: twice the context on a CPU, the context on a GPU; drafts that do not fit into it run in turns.
     """
 
     path: Path
+    projector: Path | None = None
     context_tokens: int = 8192
     threads: int = 0
     gpu_layers: int = -1
@@ -45,6 +47,13 @@ def refuse_context(settings: LlamaSettings, front: GgufFile) -> None:
         )
 
 
+def refuse_projector(projector: Path | None) -> None:
+    if projector is not None and not read_gguf(projector).is_projector:
+        raise ModelFileCorrupt(
+            f"'{projector.name}' is not a projector (mmproj) file; give the one published with the model."
+        )
+
+
 def gpu_layers_to_use(settings: LlamaSettings) -> int:
     variant: EngineVariant = installed_variant()
     if variant == "cpu":
@@ -61,5 +70,11 @@ def gpu_layers_to_use(settings: LlamaSettings) -> int:
             f"The engine is the {variant} build but no GPU tells how much memory it has; say how many layers to put on"
             " it (gpu_layers), or 0 for none."
         )
-    made = plan(settings.path, settings.context_tokens, kv_type=settings.kv_type, memory_bytes=max(free_mib) << 20)
+    made = plan(
+        settings.path,
+        settings.context_tokens,
+        kv_type=settings.kv_type,
+        projector=settings.projector,
+        memory_bytes=max(free_mib) << 20,
+    )
     return made.layers_that_fit

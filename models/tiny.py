@@ -4,19 +4,26 @@ Real enough for the engine: an architecture it knows, a byte vocabulary, a chat 
 """
 
 from pathlib import Path
+from typing import Literal
 
 import gguf
 import numpy as np
 import numpy.typing as npt
 
-_LAYERS, _WIDTH, _FEED_FORWARD, _HEADS, _KV_HEADS = 2, 256, 512, 4, 2
+EMBEDDING_LENGTH = 256
+_LAYERS, _WIDTH, _FEED_FORWARD, _HEADS, _KV_HEADS = 2, EMBEDDING_LENGTH, 512, 4, 2
 _CONTEXT_TOKENS = 8192
 _END, _START = "<|im_end|>", "<|im_start|>"
+_PICTURE_SIGNS = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
+_CONTROLS = (_END, _START, *_PICTURE_SIGNS)
+_ROPE_SECTIONS = (8, 12, 12, 0)
+"""How qwen2vl divides half a head among time, height and width."""
 _TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
+Architecture = Literal["qwen2", "qwen2vl"]
 _Kind = gguf.GGMLQuantizationType
 Blocks = npt.NDArray[np.uint8]
 _KINDS = (
@@ -27,12 +34,16 @@ _K_BLOCKS = {_Kind.Q4_K: (144, ((0, 0.0012), (2, 0.009))), _Kind.Q6_K: (210, ((2
 """Bytes that hold 256 weights, and where in them which factor lies."""
 
 
-def write_tiny_gguf(path: Path, *, seed: int = 0, quantized: bool = True) -> Path:
-    """`quantized` stores the matrices in the kinds whose kernels differ most from CPU to CPU; otherwise the same
+def write_tiny_gguf(path: Path, *, seed: int = 0, quantized: bool = True, architecture: Architecture = "qwen2") -> Path:
+    """`qwen2vl` is the language half of a vision pair.
+
+    `quantized` stores the matrices in the kinds whose kernels differ most from CPU to CPU; otherwise the same
     numbers are stored as float32, so that one file tells whether the engine multiplies right with the other."""
-    writer = gguf.GGUFWriter(path, "qwen2")
-    tokens = _vocabulary()
+    writer = gguf.GGUFWriter(path, architecture)
+    tokens = [*_vocabulary(), *(_PICTURE_SIGNS if architecture == "qwen2vl" else ())]
     _write_metadata(writer, tokens)
+    if architecture == "qwen2vl":
+        writer.add_rope_dimension_sections(_ROPE_SECTIONS)
     random = np.random.default_rng(seed)
     for name, shape in _tensors(len(tokens)):
         _write_tensor(writer, name, shape, random, quantized=quantized)
@@ -56,8 +67,7 @@ def _write_metadata(writer: gguf.GGUFWriter, tokens: list[str]) -> None:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(tokens)
-    controls = (_END, _START)
-    writer.add_token_types([gguf.TokenType.CONTROL if t in controls else gguf.TokenType.NORMAL for t in tokens])
+    writer.add_token_types([gguf.TokenType.CONTROL if t in _CONTROLS else gguf.TokenType.NORMAL for t in tokens])
     writer.add_token_merges(["a b"])
     writer.add_eos_token_id(tokens.index(_END))
     writer.add_bos_token_id(tokens.index(_START))
