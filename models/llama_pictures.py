@@ -2,8 +2,8 @@
 
 A picture becomes one or several chunks: the marks around it are ordinary tokens, the picture itself is a block that
 takes `cells` of the cache but moves on by only `positions` (in models with positions in three dimensions the larger
-side of its grid). In the bookkeeping of the cache a block stands as that many equal signs below 0, made from the picture's
-hash: no token is below 0, and only the very same picture has the same signs.
+side of its grid). In the bookkeeping of the cache a block stands as that many equal signs below 0, made from the
+picture's hash: no token is below 0, and only the very same picture has the same signs.
 
 Encoding cannot be cancelled half-way: it takes a second on a GPU and up to ten for a large screenshot on a CPU.
 """
