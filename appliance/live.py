@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.status import Status
 
+from appliance.checklist import lines
 from appliance.export import summary
 from appliance.output import score
 from appliance.store import Store
@@ -50,6 +51,9 @@ class Live:
             case "text":
                 self._chars += sum(len(text) for text in data.values())
                 self._progress()
+            case "checklist":
+                for line in lines(data):
+                    self._line(f"  {line}")
             case "step":
                 self._step(data["n"])
             case "backtrack":

@@ -7,8 +7,9 @@ import click
 
 from appliance.assembly import Wishes, make_request
 from appliance.brief import read_brief
+from appliance.checklist import checklist_from_file, lines, told
 from appliance.config import load_config
-from appliance.output import json_option
+from appliance.output import json_option, say
 from appliance.session import Delivery, run_and_report
 from appliance.store import Store
 
@@ -24,6 +25,11 @@ from appliance.store import Store
 @click.option("--faithful", is_flag=True, help="The paper's rules exactly, its faults included.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Same seed, same site.")
 @click.option("--stack", type=click.Choice(["static", "vite-react"]), help="What kind of site is written.")
+@click.option(
+    "--checklist",
+    type=click.Path(path_type=Path),
+    help="Your own acceptance tests, JSON or TOML; WebGen-Bench's ui_instruct works as is.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Export into this folder, which must be new or empty.")
 @json_option
 def command(
@@ -37,6 +43,7 @@ def command(
     faithful: bool,
     seed: int,
     stack: str | None,
+    checklist: Path | None,
     out: Path | None,
     as_json: bool,
 ) -> int:
@@ -46,6 +53,9 @@ def command(
     wishes = Wishes(profile, model, stack, steps, drafts, seed, one_shot, faithful, base_url)
     delivery = Delivery(out, as_json)
     delivery.check()
+    tests = checklist_from_file(checklist) if checklist else None
     request = make_request(config, text, wishes)
+    for line in lines(told(tests)) if tests else ():
+        say(f"  {line}")
     with Store(config.home) as store:
-        return run_and_report(store, config, store.add_run(request), delivery)
+        return run_and_report(store, config, store.add_run(request, checklist=tests), delivery)
