@@ -163,6 +163,15 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """One act of the explorer: a verb of the hands, the control it was done to (empty for `open`), and what was typed."""
+
+    verb: str
+    target: Mapping[str, str | int]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Exploration:
     """All that exercising every control showed. `unfinished` says why some were not tried; empty when all were."""
 
@@ -171,6 +180,8 @@ class Exploration:
     acts: int = 0
     seconds: float = 0.0
     unfinished: str = ""
+    sequences: tuple[tuple[Act, ...], ...] = ()
+    """Acts that did what they should, each from a page without stored state; for replays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +194,16 @@ class Viewport:
     overflow_px: int
     """How far the page can be scrolled sideways."""
     blank: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A visible heading; `chars` and `blocks` count what stands below it, up to the next one of its level or above."""
+
+    level: int
+    text: str
+    chars: int
+    blocks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +226,9 @@ class Audit:
     """Number of visible controls: links, buttons, fields."""
     blocks: int = 0
     """Number of visible headings, paragraphs, list items, table rows, fields and pictures."""
+    outline: tuple[Heading, ...] = ()
+    words: str = ""
+    """The visible text in reading order, cut at 12,000 characters."""
 
     @property
     def has_error(self) -> bool:
@@ -251,6 +275,12 @@ class Observation:
     pictures: tuple[Picture, ...] = ()
     notes: tuple[str, ...] = ()
     """Rescues and replacements that the coder and the user should know of."""
+    exploration: Exploration | None = None
+    """None where an earlier gate failed, or nobody explores."""
+    verdicts: tuple[Verdict, ...] = ()
+    """One for each checklist item, in order; empty where no page was seen."""
+    regressions: tuple[Finding, ...] = ()
+    """Replays that passed in an earlier step and fail now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,9 +352,66 @@ class RunRequest:
     steps: int = 8
     drafts: int = 4
     seed: int = 1
+    token_budget: int = 0
+    """The most completion tokens that may be begun with; 0 means no limit."""
     rules: Literal["fixed", "faithful"] = "fixed"
     instruction: str = ""
     """A follow-up wish on a finished site; empty for a new one."""
     base_url: str = ""
     """OpenAI-compatible endpoint; empty for the local engine."""
     extras: Mapping[str, str] = field(default_factory=dict)
+
+
+GuiEnd = Literal["answered", "loop", "malformed", "page lost", "too long", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class GuiAct:
+    """One action of a GUI test and what was seen to come of it."""
+
+    verb: str
+    words: str
+    """The action as one reads it: `click button "Add"`."""
+    target: Mapping[str, str | int] = field(default_factory=dict)
+    """The control, so described that it is found again in a later version of the page; empty where none was named."""
+    text: str = ""
+    thought: str = ""
+    done: bool = True
+    effect: str = ""
+    """What it changed, or why it could not be done, in words."""
+    changed: bool = False
+    url: str = ""
+    added: tuple[str, ...] = ()
+    """Visible lines that came."""
+    removed: tuple[str, ...] = ()
+    storage: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    """Exceptions and failed requests meanwhile, with their places."""
+    before: str = ""
+    """Fingerprint of the page before the act."""
+    after: str = ""
+    picture: str = ""
+    """SHA-256 of the page's picture after the act, where pictures are kept."""
+    seconds: float = 0.0
+    """Without the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuiTrace:
+    """What the GUI agent did for one checklist item and saw. `answer` is only the driver's own: evidence decides."""
+
+    task: str
+    expected: str
+    model: str
+    acts: tuple[GuiAct, ...]
+    answer: Answer
+    reason: str
+    ended: GuiEnd
+    start: str = "/"
+    text_before: str = ""
+    text_after: str = ""
+    """Visible lines of the page."""
+    storage_after: Mapping[str, str] = field(default_factory=dict)
+    url_after: str = ""
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0

@@ -52,6 +52,11 @@ Kind = Literal[
 ]
 
 
+Verb = Literal[
+    "click", "type", "enter", "choose", "set_value", "set_file", "press", "scroll", "wait_for", "back", "reload", "open"
+]
+
+
 @dataclass(frozen=True, slots=True)
 class HandsSettings:
     patience_ms: int = 2600
@@ -296,7 +301,7 @@ class Hands:
             return self._refused(act, "it takes no file")
         self._files += 1
         folder = self.browser.folder / f"upload-{self._files}"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         (folder / Path(name).name).write_bytes(content)
         element = self._evaluate(f"element({json.dumps(asdict(target))})", by_value=False)
         path = str(folder / Path(name).name)
@@ -368,6 +373,45 @@ class Hands:
                 continue
         effect = self._finish(act)
         return effect if answer["found"] else _with(effect, done=False, why=f'"{text}" did not appear')
+
+    def perform(self, verb: Verb, target: Target | None, text: str = "") -> Effect:
+        """The act by name. Raises ValueError for a verb that lacks its target, or an unknown key."""
+        match verb:
+            case "press":
+                return self.press(text)
+            case "wait_for":
+                return self.wait_for(text)
+            case "back":
+                return self.back()
+            case "reload":
+                return self.reload()
+            case "open":
+                return self.open(text or "/")
+            case "scroll":
+                return self.scroll("up" if text == "up" else "down", target)
+        if target is None:
+            raise ValueError(f"{verb} needs a control.")
+        match verb:
+            case "click":
+                return self.click(target)
+            case "type":
+                return self.type(target, text)
+            case "enter":
+                return self.type(target, text, enter=True)
+            case "choose":
+                return self.choose(target, text)
+            case "set_value":
+                return self.set_value(target, text)
+            case "set_file":
+                return self.set_file(target, text, sample_file(text))
+
+    def forget(self) -> None:
+        """Whatever the site has stored; open a page afterwards."""
+        self.browser.revive()
+        self.browser.forget()
+        if self._life is self.browser.life:
+            with suppress(ScriptFailed):
+                self._ask("forget")
 
     # -- the course of an act
 
@@ -526,6 +570,15 @@ class Hands:
 
     def _command(self, name: str, params: Mapping[str, Any]) -> Any:
         return self.browser.command(name, params, self.settings.answer_timeout_s)
+
+
+def sample_file(name: str) -> bytes:
+    """A small picture for the name of one, else a line of text."""
+    if Path(name).suffix.lower() not in (".png", ".jpg", ".jpeg", ".gif", ".webp"):
+        return f"Sample content of {name}\n".encode()
+    out = io.BytesIO()
+    Image.new("RGB", (64, 48), "teal").save(out, "PNG")
+    return out.getvalue()
 
 
 class ScriptBroke(RuntimeError):

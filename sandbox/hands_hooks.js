@@ -18,8 +18,10 @@
   Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false, configurable: true })
 
   // Loading is act 1. Outside an act, and in callbacks of earlier acts, whatever happens is background.
-  let act = 1, acting = true, running = null, answer = firstPrompt
+  let act = 1, acting = true, running = null, depth = 0, answer = firstPrompt
   const cause = () => running ?? (acting ? act : 0)
+  // What a page starts by loading and keeps going is its clock, not its loading.
+  const causeOf = (longest) => act === 1 && depth > longest ? 0 : cause()
   const pending = new Map()
   let log = fresh()
   function fresh() {
@@ -88,45 +90,47 @@
   }, attachShadow)
 
   // -- work that is still to come
-  function run(origin, work, self, given) {
-    const outer = running, foreign = origin !== act || !acting
+  function run(origin, level, work, self, given) {
+    const outer = running, above = depth, foreign = origin !== act || !acting
     if (foreign) flush(acting)
     running = origin
+    depth = level
     try { return apply(work, self, given) } finally {
       if (foreign) flush(false)
       running = outer
+      depth = above
     }
   }
   window.setTimeout = disguise(function setTimeout(work, delay, ...given) {
     if (typeof work !== 'function') return apply(later, window, [work, delay, ...given])
-    const origin = cause(), wait = Number(delay) || 0
-    const id = apply(later, window, [function () { pending.delete(`t${id}`); return run(origin, work, this, given) }, delay])
+    const origin = causeOf(3), level = depth + 1, wait = Number(delay) || 0
+    const id = apply(later, window, [function () { pending.delete(`t${id}`); return run(origin, level, work, this, given) }, delay])
     if (wait <= patience) pending.set(`t${id}`, { origin, due: now() + wait })
     return id
   }, later)
   window.setInterval = disguise(function setInterval(work, period, ...given) {
     if (typeof work !== 'function') return apply(repeat, window, [work, period, ...given])
-    const origin = cause(), wait = Number(period) || 0
+    const origin = act === 1 ? 0 : cause(), level = depth + 1, wait = Number(period) || 0
     const id = apply(repeat, window, [function () {
       // A slow one has shown what it does after one turn; a quick one may be drawing something to its end.
       if (wait >= 500) pending.delete(`t${id}`)
-      return run(origin, work, this, given)
+      return run(origin, level, work, this, given)
     }, period])
-    if (wait <= patience) pending.set(`t${id}`, { origin, due: now() + wait, repeats: true })
+    if (wait <= patience) pending.set(`t${id}`, { origin, due: now() + wait })
     return id
   }, repeat)
   for (const [name, real] of [['clearTimeout', stopLater], ['clearInterval', stopRepeat]])
     window[name] = disguise(function (id) { pending.delete(`t${id}`); return apply(real, window, [id]) }, real)
   window.requestAnimationFrame = disguise(function requestAnimationFrame(work) {
-    const origin = cause()
-    const id = apply(nextFrame, window, [function (time) { pending.delete(`f${id}`); return run(origin, work, this, [time]) }])
+    const origin = causeOf(20), level = depth + 1
+    const id = apply(nextFrame, window, [function (time) { pending.delete(`f${id}`); return run(origin, level, work, this, [time]) }])
     pending.set(`f${id}`, { origin, due: now() })
     return id
   }, nextFrame)
   window.cancelAnimationFrame = disguise(function (id) { pending.delete(`f${id}`); return apply(stopFrame, window, [id]) }, stopFrame)
   window.requestIdleCallback = disguise(function requestIdleCallback(work, options) {
-    const origin = cause()
-    const id = apply(whenIdle, window, [function (idle) { pending.delete(`i${id}`); return run(origin, work, this, [idle]) }, options])
+    const origin = causeOf(3), level = depth + 1
+    const id = apply(whenIdle, window, [function (idle) { pending.delete(`i${id}`); return run(origin, level, work, this, [idle]) }, options])
     pending.set(`i${id}`, { origin, due: now() })
     return id
   }, whenIdle)
@@ -243,8 +247,8 @@
   // -- answers
   function busy(limit) {
     const time = now()
-    for (const [key, { origin, due, repeats }] of pending) {
-      if (origin !== act || due - time > limit || (repeats && act === 1)) continue
+    for (const [key, { origin, due }] of pending) {
+      if (origin !== act || due - time > limit) continue
       if (due + patience < time && key !== 'leaving') { pending.delete(key); continue }
       return true
     }

@@ -513,6 +513,7 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
     find: (target) => { const one = matching(target); return one ? markOf(one) : null },
     begin, finish, wait: waitFor,
     back: () => { const can = window.navigation?.canGoBack ?? history.length > 1; if (can) history.back(); return can },
+    forget: () => { sessionStorage.clear(); return true },
     scroll: ({ by }) => { document.scrollingElement.scrollBy({ top: by * innerHeight, behavior: 'instant' }); return true },
     view: () => {
       const one = state()
