@@ -7,6 +7,7 @@ It does not see taste: the best it gives is 4.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from appliance.steps import Audit, Finding, Grade
@@ -90,10 +91,10 @@ class RulesJudge:
     def judge(self) -> str:
         return f"{self.name}@{self.version}"
 
-    def grade(self, audit: Audit, brief: str) -> Grade:
+    def grade(self, audit: Audit, brief: str, pictures: Mapping[str, bytes]) -> Grade:
         """The grade follows from the audit alone; what the brief asked for stands there as findings."""
         kinds = Counter(finding.kind for finding in audit.findings)
-        reached = [ceiling for ceiling in CEILINGS if _holds(ceiling.fact, audit, kinds)]
+        reached = reached_ceilings(audit)
         ceiling = min((ceiling.points for ceiling in reached), default=BEST_POINTS)
         if ceiling == 0:
             worst = min(reached, key=lambda one: one.points)
@@ -109,6 +110,12 @@ class RulesJudge:
             _suggestion(audit, reached, costs),
             _evidence(audit),
         )
+
+
+def reached_ceilings(audit: Audit) -> list[Ceiling]:
+    """The exact facts that limit any judge's grade of this page."""
+    kinds = Counter(finding.kind for finding in audit.findings)
+    return [ceiling for ceiling in CEILINGS if _holds(ceiling.fact, audit, kinds)]
 
 
 def functionality_unmeasured(reason: str) -> Grade:

@@ -1,0 +1,98 @@
+"""A JSON answer of a model that no grammar held to its schema: found, read and checked.
+
+Knows the part of JSON schema that this project writes: objects, arrays, strings, numbers, booleans, `enum`, `const`,
+`required`, `maxLength`, `maxItems`. An object may not carry keys that its schema does not name.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from models.errors import AnswerUnusable
+
+_FENCED = re.compile(r"```(?:json)?\s*(\{.*\})\s*```", re.DOTALL)
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "null": type(None),
+}
+
+
+def parse_answer(text: str, schema: Mapping[str, Any]) -> Any:
+    """Raises AnswerUnusable, which says what is wrong with the answer."""
+    if not text.strip():
+        raise AnswerUnusable("the model said nothing")
+    value = _read(text)
+    if problem := _problem(value, schema, "the answer"):
+        raise AnswerUnusable(problem)
+    return value
+
+
+def _read(text: str) -> Any:
+    fenced = _FENCED.search(text)
+    body = fenced[1] if fenced else text.strip()
+    try:
+        return json.loads(body, strict=False)
+    except ValueError:
+        start = body.find("{")
+    if start < 0:
+        raise AnswerUnusable(f"the model answered prose instead of JSON: {_short(text)}")
+    try:
+        return json.JSONDecoder(strict=False).raw_decode(body, start)[0]
+    except ValueError as error:
+        raise AnswerUnusable(f"the model answered broken JSON: {_short(text)}") from error
+
+
+def _problem(value: Any, schema: Mapping[str, Any], place: str) -> str:
+    """Empty when the value keeps to the schema."""
+    if "enum" in schema and not any(_same(value, allowed) for allowed in schema["enum"]):
+        return f"{place} is {_short(json.dumps(value))}, not one of {', '.join(map(json.dumps, schema['enum']))}"
+    if "const" in schema and not _same(value, schema["const"]):
+        return f"{place} is {_short(json.dumps(value))}, not {json.dumps(schema['const'])}"
+    wanted = schema.get("type")
+    if wanted is not None and not _is_a(value, wanted):
+        return f"{place} is {_short(json.dumps(value))}, not of type {wanted}"
+    match value:
+        case dict():
+            return _object_problem(value, schema, place)
+        case list():
+            return _list_problem(value, schema, place)
+        case str() if len(value) > schema.get("maxLength", len(value)):
+            return f"{place} has {len(value)} characters, more than {schema['maxLength']}"
+    return ""
+
+
+def _object_problem(value: dict[str, Any], schema: Mapping[str, Any], place: str) -> str:
+    known = schema.get("properties", {})
+    if missing := [key for key in schema.get("required", ()) if key not in value]:
+        return f"{place} lacks {', '.join(missing)}"
+    if "properties" in schema and (unknown := sorted(value.keys() - known.keys())):
+        return f"{place} has the unknown key {_short(unknown[0])}"
+    return next(filter(None, (_problem(value[key], known[key], key) for key in value if key in known)), "")
+
+
+def _list_problem(value: list[Any], schema: Mapping[str, Any], place: str) -> str:
+    if len(value) > schema.get("maxItems", len(value)):
+        return f"{place} has {len(value)} items, more than {schema['maxItems']}"
+    items = schema.get("items", {})
+    return next(filter(None, (_problem(item, items, f"{place}[{n}]") for n, item in enumerate(value))), "")
+
+
+def _is_a(value: Any, wanted: str) -> bool:
+    is_number_from_bool = isinstance(value, bool) and wanted in ("integer", "number")
+    return isinstance(value, _TYPES[wanted]) and not is_number_from_bool
+
+
+def _same(value: Any, allowed: Any) -> bool:
+    """True and 1 are two things in JSON."""
+    return type(value) is type(allowed) and bool(value == allowed)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 80 else line[:79] + "…"
