@@ -143,7 +143,7 @@ class VisionJudge:
         problems: list[str] = []
         for vote in range(self._settings.votes):
             try:
-                opinions.append(_opinion(self._answer(asked, grade_schema(self._settings.text_chars), vote)))
+                opinions.append(self._opinion(self._answer(asked, grade_schema(self._settings.text_chars), vote)))
             except AnswerUnusable as error:
                 problems.append(str(error))
         if not opinions:
@@ -162,6 +162,10 @@ class VisionJudge:
             evidence.append(f"error seen: {speaker.error_message}")
         reason = speaker.error_message or speaker.description or "no reason given"
         return Grade(middle, reason, self.judge, speaker.suggestions, tuple(evidence))
+
+    def _opinion(self, answer: Mapping[str, Any]) -> Opinion:
+        texts = (answer[key][: self._settings.text_chars] for key in ("description", "error_message", "suggestions"))
+        return Opinion(answer["grade"], *texts)
 
     def _answer(self, asked: tuple[ChatMessage, ...], schema: Mapping[str, Any], vote: int) -> Any:
         """The parsed answer of one vote. Raises AnswerUnusable after the second useless one, ModelError at once.
@@ -229,10 +233,6 @@ def _closed(properties: Mapping[str, Any]) -> Mapping[str, Any]:
 def quoted(brief: str) -> str:
     """Every line behind a bar, so that nothing in it can end the quotation."""
     return "\n".join(f"| {line}" for line in brief.splitlines())
-
-
-def _opinion(answer: Mapping[str, Any]) -> Opinion:
-    return Opinion(answer["grade"], answer["description"], answer["error_message"], answer["suggestions"])
 
 
 def _capped(grade: Grade, ceilings: Sequence[Ceiling]) -> Grade:

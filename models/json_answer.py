@@ -1,7 +1,8 @@
 """A JSON answer of a model that no grammar held to its schema: found, read and checked.
 
 Knows the part of JSON schema that this project writes: objects, arrays, strings, numbers, booleans, `enum`, `const`,
-`required`, `maxLength`, `maxItems`. An object may not carry keys that its schema does not name.
+`required`, `maxItems`. An object may not carry keys that its schema does not name. `maxLength` is let be: it keeps a
+model from talking for ever, and a text that is too long can still be used.
 """
 
 import json
@@ -62,8 +63,6 @@ def _problem(value: Any, schema: Mapping[str, Any], place: str) -> str:
             return _object_problem(value, schema, place)
         case list():
             return _list_problem(value, schema, place)
-        case str() if len(value) > schema.get("maxLength", len(value)):
-            return f"{place} has {len(value)} characters, more than {schema['maxLength']}"
     return ""
 
 
