@@ -98,7 +98,8 @@ class Control:
     def key(self) -> str:
         if self.mark.kind == "link" and self.mark.href:
             return f"link {self.mark.href}"
-        return f"{self.kin} {re.sub(r'[^a-z]+', ' ', self.name.lower()) or self.name}"
+        counted = re.sub(r"\(\d+\)|:\s*\d+", "", self.name.lower())
+        return f"{self.kin} {counted or self.name}"
 
     @property
     def place(self) -> str:
@@ -194,6 +195,7 @@ class _Tour:
     today: date
     facts: list[Fact] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    """The keys of all controls met."""
     kin: dict[str, int] = field(default_factory=dict)
     acts: int = 0
     sequences: list[tuple[Act, ...]] = field(default_factory=list)
@@ -205,7 +207,8 @@ class _Tour:
     """For a path: acts after which a list holds one more item, ticked off where that is possible."""
     here: Place | None = None
     """The place the page is in, as freshly opened; None after anything else was done."""
-    modals: set[str] = field(default_factory=set)
+    once: set[str] = field(default_factory=set)
+    """Forms, pages and boxes that were looked at."""
     loads: set[str] = field(default_factory=set)
     typed: int = 0
     backs: int = 0
@@ -248,8 +251,8 @@ class _Tour:
         if not place.acts:
             self.read_texts(place)
         everything = self.controls()
-        forms = [form for form in _forms(everything) if f"form {place.path} {form.path}" not in self.seen]
-        self.seen |= {f"form {place.path} {form.path}" for form in forms}
+        forms = [form for form in _forms(everything) if f"form {place.path} {form.path}" not in self.once]
+        self.once |= {f"form {place.path} {form.path}" for form in forms}
         controls = self.fresh(everything)
         in_forms = {id(one) for form in forms for one in (*form.fields, *form.buttons) if _belongs(form, one)}
         in_old_forms = {one.key for form in _forms(everything) for one in (*form.fields, *form.buttons) if _belongs(form, one)}
@@ -515,7 +518,8 @@ class _Tour:
             return
         claim = claims_success(said)
         refused = refuses(said) and not claim
-        if not _answered(effect, sent.before, after):
+        is_lost = bool(sent.nonces) and not sent.kept and not _seen(effect)
+        if is_lost or not _answered(effect, sent.before, after):
             kind = "add-item" if purpose == "add" else "submit-shows"
             how = "only loads the page anew" if effect.new_document else "changes nothing that can be seen"
             self.state_fact(kind, form.place, False, f"filling the fields and pressing the button {how}", words)
@@ -612,9 +616,9 @@ class _Tour:
             for purpose, trial in (("complete", self.complete), ("edit", self.edit), ("delete", self.delete)):
                 one = tools.get(purpose)
                 kin = f"{purpose} {one.kin}" if one else ""
-                if one is None or kin in self.seen:
+                if one is None or kin in self.once:
                     continue
-                self.seen.add(kin)
+                self.once.add(kin)
                 single.remove(one)
                 if self.go(place):
                     trial(place, (), one, word)
@@ -849,6 +853,9 @@ class _Tour:
                 self.put_off.append((place, one))
             else:
                 self.try_single(place, one)
+        # The first link of a menu of views leads to the one in view: others must lead away from it first.
+        in_view = next((one for one in links if one.about["anchor"] == "missing" and "nav" in one.about["area"]), None)
+        links.sort(key=lambda one: one is in_view)
         for one in links[:LINKS_MAX]:
             self.follow(place, one)
         if len(links) > LINKS_MAX:
@@ -994,9 +1001,9 @@ class _Tour:
 
     def look_after_reload(self, place: Place, one: Control, act: Act, before: State, after: State) -> None:
         """What a control stored must show again after a reload: in its own look, the page's look, or a list."""
-        if one.kin in self.modals:
+        if f"reload {one.kin}" in self.once:
             return
-        self.modals.add(one.kin)
+        self.once.add(f"reload {one.kin}")
         self.reloads += 1
         own = _own_look(before), _own_look(after)
         roots = before["root"], after["root"]
@@ -1032,8 +1039,8 @@ class _Tour:
     def enter(self, url: str, width: int) -> None:
         """Another page of the site, once."""
         path = urlsplit(url).path
-        if f"page {path}" not in self.seen and width == DESKTOP[0]:
-            self.seen.add(f"page {path}")
+        if f"page {path}" not in self.once and width == DESKTOP[0]:
+            self.once.add(f"page {path}")
             self.places.append(Place(path))
 
     def dead(self, place: Place, one: Control, act: Act) -> None:
@@ -1053,7 +1060,7 @@ class _Tour:
             if effect.changed and not (one.mark.kind in ("checkbox", "file") and _is_own_only(effect, one)):
                 self.state_fact(_works_kind(one), one.place, True, _changed_words(effect), one.subject)
                 return
-        if one.about["group"] and any(mark.required and not mark.value for mark in self.hands.marks()):
+        if one.about["is_form"] and one.about["type"] == "submit" and any(mark.required and not mark.value for mark in self.hands.marks()):
             return  # the browser may hold it back until the fields are filled
         if needs_change and not self.dead_after_changes(place, one, act):
             return
@@ -1086,9 +1093,9 @@ class _Tour:
 
     def modal(self, place: Place, one: Control, act: Act, box: Mapping[str, Any]) -> None:
         """A box over the page must let go: by its button, the Escape key, or a press beside it."""
-        if box["path"] in self.modals:
+        if f"modal {box['path']}" in self.once:
             return
-        self.modals.add(box["path"])
+        self.once.add(f"modal {box['path']}")
         inside = Place(place.path, (*place.acts, act), place.width)
         closers = [control for control in self.controls() if control.about["path"].startswith(box["path"]) and says("close", control.words)]
         self.seen |= {control.key for control in closers}
@@ -1156,11 +1163,24 @@ class _Tour:
                 said = short(next(iter(effect.removed), ""))
                 self.state_fact("navigates", one.place, False, f'it hides "{said}" and shows nothing instead', one.subject)
         elif anchor == "missing":
-            self.state_fact("link-works", one.place, False, f"{urlsplit(one.mark.href).fragment} is no place on the page, nothing else happens", one.subject)
+            self.no_place(place, one, act)
         elif anchor in ("away", "in-view", "top"):
             moved = after["scroll"] != before["scroll"] or (after["controls"][0] or {}).get("anchor") == "in-view" or anchor != "away"
             if moved or _at_end(self.browser):
                 self.state_fact("link-works", one.place, True, "leads to its place on the page", one.subject)
+
+    def no_place(self, place: Place, one: Control, act: Act) -> None:
+        """A link to a view may do nothing because that view is shown; it must do something after another one."""
+        others = [acts for at, other, acts in self.worked if at == place and other.mark.kind == "link" and other.about["area"] == one.about["area"]]
+        if others and self.go(place):
+            for each in others[-1]:
+                self.do(each)
+            effect = self.do(act, patient=True)
+            if effect.added:
+                self.state_fact("navigates", one.place, True, f'shows "{short(effect.added[0])}"', f"{one.subject} {effect.added[0]}")
+                return
+        said = f"{urlsplit(one.mark.href).fragment} is no place on the page, nothing else happens"
+        self.state_fact("link-works", one.place, False, said, one.subject)
 
     def followed_page(self, place: Place, one: Control, after: State) -> None:
         path = urlsplit(one.mark.href).path
@@ -1186,6 +1206,7 @@ class _Tour:
         said = short(next(iter(effect.added), "")) or "another view"
         self.state_fact("navigates", one.place, True, f'shows "{said}"', f"{one.subject} {' '.join(effect.added[:2])}")
         self.sequences.append((*place.acts, act))
+        self.worked.append((place, one, (act,)))
         self.reveal(place, (act,))
         if effect.url_after != effect.url_before and self.backs < 2 and set(effect.removed) and not effect.new_document:
             self.backs += 1
@@ -1263,16 +1284,16 @@ def _forms(controls: Sequence[Control]) -> list[Form]:
     groups: dict[str, Form] = {}
     for one in controls:
         path = one.about["group_path"]
-        if not path or one.mark.kind == "link":
+        if not path or one.mark.kind in ("link", "other"):
             continue
         form = groups.setdefault(path, Form(path, [], []))
-        (form.buttons if one.mark.kind in ("button", "other") else form.fields).append(one)
+        (form.buttons if one.mark.kind == "button" else form.fields).append(one)
     return [form for form in groups.values() if form.fields and (form.about["is_form"] or (form.button and any(one.mark.kind in TYPED for one in form.fields)))]
 
 
 def _belongs(form: Form, one: Control) -> bool:
     """Fields of a form, and its button; other buttons are tried by themselves, and so is a select box beside a search."""
-    if one.mark.kind in ("button", "other"):
+    if one.mark.kind == "button":
         return one is form.button
     return form.about["is_form"] and form.purpose != "search" or one.mark.kind in TYPED or (form.purpose != "search")
 
@@ -1302,6 +1323,12 @@ def _answered(effect: Effect, before: State, after: State) -> bool:
     return bool(effect.added or effect.removed or effect.dialogs or effect.storage or effect.new_pages or effect.downloads or effect.url_after != effect.url_before) or (
         effect.changed and not own_fields and bool(effect.attributes) and before["root"] != after["root"]
     )
+
+
+def _seen(effect: Effect) -> bool:
+    """Whether a reader saw something happen; fields that were emptied are no answer."""
+    went = effect.url_after != effect.url_before or effect.new_document
+    return bool(effect.added or effect.removed or effect.dialogs or effect.new_pages or effect.downloads or went)
 
 
 def _items(state: State) -> list[Mapping[str, Any]]:
