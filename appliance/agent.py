@@ -11,21 +11,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from msgspec import to_builtins
+
 from appliance import prompts
 from appliance.artifact import STRICT, Reading, looks_looped, parse_artifact
 from appliance.assets import complete
 from appliance.changes import apply_changes
 from appliance.context import ContextFull, Turn, conversation
-from appliance.decide import Rules, is_error, lineage
+from appliance.decide import Rules, is_error, lineage, merit
 from appliance.feedback import feedback
-from appliance.findings import describe, finding_key
+from appliance.findings import CHECKLIST, describe, finding_key, item_number
 from appliance.grading import Judges
-from appliance.mend import Patch, mend_messages, read_patch
+from appliance.mend import PAGE, Patch, mend_messages, read_patch
+from appliance.mend_markup import MarkupPatch, feature_patch
 from appliance.profiles import Profile
 from appliance.site import Look, Rooms, Site
 from appliance.steps import (
     Artifact,
     Backtrack,
+    Checklist,
+    Exploration,
     Files,
     Finding,
     Finish,
@@ -43,6 +48,7 @@ from appliance.strategy import Draft, Mend, next_move
 from appliance.strategy import Turn as TakeTurn
 from models.chat import ChatMessage, ChatModel, Completion, Sampling
 from models.errors import ContextOverflow
+from sandbox.browser import Browser
 from sandbox.workspace import snapshot
 
 MAX_CONTINUATIONS = 2
@@ -62,6 +68,10 @@ class Parts:
     cancelled: Callable[[], bool]
     tell: Callable[[str, Mapping[str, Any]], None]
     """Tell the user: kind and data of an event."""
+    explore: Callable[[Browser], Exploration] | None = None
+    """Exercises each page that passed the audit; None where the rules have no such tester."""
+    make_checklist: Callable[[ChatModel, str], Checklist] | None = None
+    """Derives the acceptance tests of a run that was given none."""
 
 
 class Cancelled(Exception):
@@ -70,16 +80,19 @@ class Cancelled(Exception):
 
 def work(run: Run, parts: Parts) -> Stop:
     """Make steps until the run stops. Raises Cancelled; errors of the machine pass through."""
-    with Site(parts.rooms, run.request.stack, lambda name: parts.tell("stage", {"stage": name})) as site:
+    with Site(
+        parts.rooms, run.request.stack, lambda name: parts.tell("stage", {"stage": name}), parts.explore
+    ) as site:
         site.start()
         for wall in site.missing_walls:
             parts.tell("warning", {"text": f"missing wall, {wall.name}: {wall.meaning} {wall.remedy}"})
         loop = _Loop(run, parts, site)
+        items = loop.checklist.items
         while True:
             steps, tip = parts.store.steps(run.id), parts.store.run(run.id).tip
             if parts.cancelled():
                 raise Cancelled
-            match next_move(steps, tip, parts.profile, run.request.drafts, parts.rules):
+            match next_move(steps, tip, parts.profile, run.request.drafts, parts.rules, items):
                 case Stop() as stop:
                     return stop
                 case Backtrack(to):
@@ -110,6 +123,17 @@ class _Loop:
         self.run, self.parts, self.site = run, parts, site
         self.request = run.request
         self.reading = STRICT if parts.rules.strict_reading else Reading()
+        self.checklist = self._agreed_checklist()
+
+    def _agreed_checklist(self) -> Checklist:
+        """Fixed before any code: the user's own, the one a killed attempt made, or a new one."""
+        checklist = self.parts.store.checklist(self.run.id)
+        if checklist is None and self.parts.make_checklist is not None:
+            self.parts.tell("stage", {"stage": "planning"})
+            checklist = self.parts.make_checklist(self.parts.model, self.request.brief)
+            self.parts.store.set_checklist(self.run.id, checklist)
+            self.parts.tell("checklist", to_builtins(checklist))
+        return checklist or Checklist()
 
     # -- moves -----------------------------------------------------------------------------------------------------
 
@@ -160,7 +184,12 @@ class _Loop:
         n, began, finding = len(steps) + 1, time.monotonic(), findings[0]
         base = self._files(steps, tip)
         tried = sum(step.finding_key == finding_key(finding) for step in steps)
-        patch = mend_messages(base, findings, self.request.brief, again=tried > 0)
+        patch: Patch | MarkupPatch
+        if finding.kind == CHECKLIST:
+            page = base.get(PAGE, b"").decode("utf-8", "replace")
+            patch = feature_patch(page, self.checklist.items[item_number(finding)], self.request.brief)
+        else:
+            patch = mend_messages(base, findings, self.request.brief, again=tried > 0)
         record = self._completed(n, patch.messages, patch.start)
         artifact = read_patch(patch, record.reply, cut=record.finish == "length")
         before = next(step for step in steps if step.n == tip)
@@ -247,7 +276,7 @@ class _Loop:
     def _past(self, step: Step) -> Turn:
         record = self._record(step.n)
         artifact = parse_artifact(record.reply, cut=record.finish == "length", reading=self.reading)
-        said = feedback(step, self.request, artifact.problems)
+        said = feedback(step, self.request, self.checklist.items, artifact.problems)
         return Turn(record.reply, said, self.parts.store.files(step.snapshot))
 
     def _looked(self, base: Files, artifact: Artifact) -> Look:
@@ -261,11 +290,12 @@ class _Loop:
         completed = complete(files, self.request.brief, stack=self.request.stack)
         look = self.site.look(completed.files, self.request.brief)
         observation = replace(look.observation, notes=(*notes, *completed.notes, *look.observation.notes))
-        return replace(look, observation=observation)
+        verdicts = self.parts.judges.verdicts(observation, self.checklist.items)
+        return replace(look, observation=replace(observation, verdicts=verdicts))
 
-    def _graded(self, observation: Observation) -> Scores:
+    def _graded(self, look: Look) -> Scores:
         self.parts.tell("stage", {"stage": "judging"})
-        return self.parts.judges.grade(observation, self.request.brief)
+        return self.parts.judges.grade(look.observation, self.request.brief, self.checklist.items, look.pictures)
 
     def _commit(
         self,
@@ -304,12 +334,12 @@ class _Loop:
         record: CompletionRecord,
         began: float,
         finding: Finding,
-        patch: Patch,
+        patch: Patch | MarkupPatch,
     ) -> None:
         look = self._looked(base, artifact)
         aim = f"repair ({patch.scope}): {describe(finding)}"[:300]
         step = self._step(n, "repair", before.n, look, _usage(record), began, aim)
-        kept = _is_better(step, before)
+        kept = _is_better(step, before, self.parts.rules)
         step = replace(step, verdict="kept" if kept else "rejected", finding_key=finding_key(finding))
         self._store(step, look, tip=n if kept else before.n)
 
@@ -323,7 +353,7 @@ class _Loop:
         began: float,
         aim: str,
     ) -> Step:
-        scores = self._graded(look.observation)
+        scores = self._graded(look)
         return Step(
             n=n,
             kind=kind,
@@ -365,19 +395,13 @@ class _Progress:
             held.clear()
 
 
-def _is_better(step: Step, before: Step) -> bool:
-    """A repair is kept when it opens, adds no error, and raises a score without lowering the other."""
+def _is_better(step: Step, before: Step, rules: Rules) -> bool:
+    """A repair is kept when it opens, adds no error, breaks no replay, and raises both scores together."""
     if step.observation.stage != "done" or (step.has_error and not before.has_error):
         return False
-    gained, lost = False, False
-    for new, old in (
-        (step.scores.appearance.score, before.scores.appearance.score),
-        (step.scores.functionality.score, before.scores.functionality.score),
-    ):
-        if new is not None and (old is None or new > old):
-            gained = True
-        lost = lost or (old is not None and (new is None or new < old))
-    return gained and not lost
+    if set(step.observation.regressions) - set(before.observation.regressions):
+        return False
+    return merit(step, rules) > merit(before, rules)
 
 
 def _picture(name: str, png: bytes) -> Picture:

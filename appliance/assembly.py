@@ -10,16 +10,18 @@ from typing import Any
 from appliance.account import cgroup_name, product_account
 from appliance.agent import Parts
 from appliance.brief import check_brief
+from appliance.checklist import derive_checklist, rules_checklist
 from appliance.config import Config
 from appliance.decide import FAITHFUL, FIXED, Rules
 from appliance.errors import ConfigError, UsageError
+from appliance.explorer import explore
 from appliance.grading import Judges
 from appliance.judge import RulesJudge
 from appliance.profiles import Profile, load_profiles
-from appliance.steps import RunRequest
+from appliance.steps import Checklist, RunRequest
 from appliance.store import Run, Store
 from models.catalog import load_catalog
-from models.chat import ChatModel
+from models.chat import ChatModel, Sampling
 from models.fetch import ModelShelf
 from models.hardware import detect_hardware, engine_in_use
 from models.llama import LlamaChild, LlamaSettings
@@ -76,6 +78,7 @@ def make_request(config: Config, brief: str, wishes: Wishes) -> RunRequest:
         steps=steps,
         drafts=drafts,
         seed=wishes.seed,
+        token_budget=profile.token_budget,
         rules="faithful" if wishes.faithful else "fixed",
         base_url=base_url,
     )
@@ -104,6 +107,13 @@ class RealRooms:
         return Browser(BrowserSettings(), url)
 
 
+def _checklist_maker(profile: Profile, cancelled: Callable[[], bool]) -> Callable[[ChatModel, str], Checklist]:
+    if profile.checklist == "rules":
+        return lambda _, brief: rules_checklist(brief)
+    sampling = Sampling(temperature=0.2, top_p=profile.top_p, max_tokens=profile.max_tokens)
+    return lambda model, brief: derive_checklist(model, brief, sampling, cancelled)
+
+
 class RealWorkshop:
     """Opens the parts for a run; keeps the loaded model for the next run that wants the same one."""
 
@@ -111,7 +121,8 @@ class RealWorkshop:
         self.config = config
 
     def rules(self, run: Run) -> Rules:
-        return replace(FAITHFUL if run.request.rules == "faithful" else FIXED, steps=run.request.steps)
+        rules = FAITHFUL if run.request.rules == "faithful" else FIXED
+        return replace(rules, steps=run.request.steps, token_budget=run.request.token_budget)
 
     def reap(self) -> None:
         reap(podman_settings(self.config), BrowserSettings())
@@ -136,6 +147,8 @@ class RealWorkshop:
                 rules=self.rules(run),
                 cancelled=cancelled,
                 tell=tell,
+                explore=None if run.request.rules == "faithful" else explore,
+                make_checklist=_checklist_maker(profile, cancelled),
             )
 
     def _model(self, request: RunRequest, profile: Profile) -> ChatModel:

@@ -66,6 +66,7 @@ def complete(files: Files, brief: str, stack: Stack = "static") -> Completed:
         if (text := _text(files[path])) is not None:
             site.complete_file(path, text)
     site.bring_dynamic()
+    site.link_behaviour()
     site.link_fonts()
     site.make_sheets()
     added = tuple(sorted(path for path in site.files if path not in files))
@@ -284,6 +285,19 @@ class _Site:
             self.files[path] = (texts[path][: head.start()] + link + texts[path][head.start() :]).encode()
             self.notes.append(f"{path}: the font {min(named)} was named but not loaded; kit/fonts.css is linked.")
 
+    def link_behaviour(self) -> None:
+        """Pages that use the attributes of kit/site.js get the script."""
+        for path, text in self._texts().items():
+            if not path.endswith(MARKUP) or not _BEHAVIOUR.search(text):
+                continue
+            self._add_shipped("site.js")
+            if "kit/site.js" not in text:
+                end = text.lower().rfind("</body")
+                end = end if end >= 0 else len(text)
+                script = f'<script src="{"../" * path.count("/")}kit/site.js"></script>\n'
+                self.files[path] = (text[:end] + script + text[end:]).encode()
+                self.notes.append(f"{path}: attributes of kit/site.js are used; the script is linked.")
+
     def bring_dynamic(self) -> None:
         """A script that puts addresses together gets every part of the kit that it names in quotes."""
         for path, text in self._texts().items():
@@ -328,6 +342,11 @@ class _Site:
             for path in sorted(self.files)
             if path.endswith(endings) and (text := _text(self.files[path])) is not None
         }
+
+
+_BEHAVIOUR = re.compile(
+    r"""<[^>]*\sdata-(?:search|filter|add|answer|login|vote|put|open|toggle|report|chart)(?=[\s=>])|kit/site\.js"""
+)
 
 
 def _loads_fonts(text: str) -> bool:

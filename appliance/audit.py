@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from appliance.colours import AskedColour, asked_colours
 from appliance.pixels import colour_share, ink_share
-from appliance.steps import Audit, Finding, Severity, Viewport
+from appliance.steps import Audit, Finding, Heading, Severity, Viewport
 from sandbox.errors import ScriptFailed
 
 DESKTOP_WIDTH, DESKTOP_HEIGHT = 1280, 800
@@ -101,13 +101,14 @@ class PageLoad(Protocol):
 
 
 class PageDriver(Protocol):
-    """What the audit needs of a browser."""
+    """What the audit needs of a browser. `forget` clears what the site stored in it."""
 
     def open(self, path: str = "/", *, width: int = 1280, height: int = 800) -> PageLoad: ...
     def resize(self, width: int, height: int, *, mobile: bool = False) -> None: ...
     def evaluate(self, script: str, *args: object) -> Any: ...
     def events(self) -> Sequence[PageEvent]: ...
     def screenshot(self, *, full_page: bool = True, max_height: int = 12_000) -> bytes: ...
+    def forget(self) -> None: ...
 
 
 def audit(page: PageDriver, brief: str, *, path: str = "/") -> tuple[Audit, dict[str, bytes]]:
@@ -166,6 +167,8 @@ def _facts(
         styled=styled,
         interactive=desktop["interactive"],
         blocks=desktop["blocks"],
+        outline=tuple(Heading(**heading) for heading in desktop["outline"]),
+        words=desktop["words"],
     )
 
 

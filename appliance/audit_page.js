@@ -135,6 +135,30 @@ const placeholderFacts = (shown) => {
   return found.slice(0, MAX_EACH);
 };
 
+// Headings in reading order, each with the amount of what stands below it up to the next one of its rank.
+const outlineFacts = (shown) => {
+  const found = [];
+  for (const { el, text } of shown) {
+    const heading = el.closest("h1, h2, h3, h4, h5, h6, caption, legend, summary");
+    const level = heading ? Number(heading.tagName[1]) || 7 : 0;
+    if (heading && found.at(-1)?.el !== heading)
+      found.push({ el: heading, level, text: short(heading.textContent, 80), chars: 0, blocks: 0, controls: 0 });
+    for (const above of found) above.open = above.open !== false && (above.el === heading || !level || level > above.level);
+    for (const above of found.filter((one) => one.open && one.el !== heading)) {
+      above.chars += Math.min(300, text.trim().length);
+      above.blocks += 1;
+    }
+  }
+  const after = (a, b) => a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING;
+  for (const [at, one] of found.entries()) {
+    const next = found.slice(at + 1).find((other) => other.level <= one.level)?.el;
+    const within = (what) => all(what).filter((el) => after(one.el, el) && (!next || after(el, next))).length;
+    one.controls = within(`${FIELDS}, button, [role=button]`);
+    one.blocks += one.controls + within("canvas, svg, img");
+  }
+  return found.slice(0, 120).map(({ level, text, chars, blocks, controls }) => ({ level, text, chars, blocks, controls }));
+};
+
 // Two texts painted over each other. What an opaque layer covers is not painted, so it does not count.
 const overlapFacts = (shown) => {
   const found = [];
@@ -337,6 +361,8 @@ return (async () => {
     interactive: controls.length,
     declarations: styleFacts(),
     default_font: shown.length > 0 && byDefault.length > shown.length / 2,
+    outline: outlineFacts(shown),
+    words: shown.map(({ text }) => text).join(" ").replace(/\s+/g, " ").slice(0, 12000),
     overlay: overlayFact(),
     broken_images: imageFacts(),
     placeholders: placeholderFacts(shown),

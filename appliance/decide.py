@@ -18,8 +18,15 @@ class Rules:
     """How steps are weighed. `null_is_zero` and `error_word` are the reference's habits."""
 
     steps: int = 8
+    token_budget: int = 0
+    """Completion tokens after which no further step begins; 0 means no limit."""
     errors_in_a_row: int = 5
-    good_appearance: float = 3.0
+    rejected_on_one: int = 8
+    """Repairs of one step that may be rejected before another start is taken."""
+    good_appearance: float = 2.0
+    gui_first: bool = False
+    """Rank by functionality and only then by appearance, as the reference does; otherwise by their sum, which is also
+    the reward of a step."""
     poor_appearance: float = 2.0
     null_is_zero: bool = False
     error_word: bool = False
@@ -28,13 +35,17 @@ class Rules:
 
 
 FIXED = Rules()
-FAITHFUL = Rules(steps=20, null_is_zero=True, error_word=True, strict_reading=True)
+FAITHFUL = Rules(
+    steps=20, good_appearance=3.0, gui_first=True, null_is_zero=True, error_word=True, strict_reading=True
+)
 
 
 def decide(steps: Sequence[Step], tip: int | None, rules: Rules) -> Decision:
     """Steps in order of `n`; `tip` is the step the next one would start from, None for the empty workspace."""
     if len(steps) >= rules.steps:
         return Stop("step limit")
+    if rules.token_budget and sum(step.usage.completion_tokens for step in steps) >= rules.token_budget:
+        return Stop("token budget")
     if steps and steps[-1].signal == "finish":
         return Stop("finished")
     if errors_in_a_row(steps, tip) >= rules.errors_in_a_row:
@@ -94,9 +105,17 @@ def _number(grade: Grade, rules: Rules) -> float:
     return grade.score
 
 
+def merit(step: Step, rules: Rules) -> float:
+    """Both scores together; what was not measured stays below every number."""
+    return _number(step.scores.functionality, rules) + _number(step.scores.appearance, rules)
+
+
 def _rank(step: Step, rules: Rules) -> tuple[float, float, int]:
-    """Functionality first, then appearance; of equals the later one (METHOD §4)."""
-    return _number(step.scores.functionality, rules), _number(step.scores.appearance, rules), step.n
+    """Of equals the later one."""
+    functionality = _number(step.scores.functionality, rules)
+    if rules.gui_first:
+        return functionality, _number(step.scores.appearance, rules), step.n
+    return merit(step, rules), functionality, step.n
 
 
 def lineage(steps: Sequence[Step], n: int | None) -> list[Step]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from appliance.steps import Finding
+from appliance.explorer_facts import findings_of
+from appliance.steps import ChecklistItem, Finding, Observation, Severity
+
+CHECKLIST = "checklist"
+"""Kind of the finding that a checklist item does not hold; its place is `item` and the item's number."""
 
 _ORDER = (
     "http-status",
@@ -12,6 +16,20 @@ _ORDER = (
     "exception",
     "unmeasurable",
     "blank",
+    "regression",
+    "submit-lost",
+    "fake-success",
+    CHECKLIST,
+    "add-fails",
+    "search-fails",
+    "filter-fails",
+    "complete-fails",
+    "delete-fails",
+    "edit-fails",
+    "not-persisted",
+    "focus-trap",
+    "dead-control",
+    "dead-link",
     "unstyled",
     "console-error",
     "request-failed",
@@ -28,6 +46,25 @@ _ORDER = (
     "default-font",
     "default-control",
 )
+
+
+def all_findings(observation: Observation, items: Sequence[ChecklistItem]) -> list[Finding]:
+    """All that is known to be wrong with a step, most urgent first; what nobody could judge comes late, as minor."""
+    found = [*(observation.audit.findings if observation.audit else ()), *observation.regressions]
+    if observation.exploration:
+        found += findings_of(observation.exploration)
+    for verdict in observation.verdicts:
+        item = items[verdict.item]
+        open_question = verdict.answer == "unjudged" and item.kind != "design"
+        if verdict.answer == "NO" or open_question:
+            severity: Severity = "minor" if open_question else "serious"
+            found.append(Finding(CHECKLIST, f"item {verdict.item}", f"{item.task} ({verdict.evidence})", severity))
+    return by_urgency(dict.fromkeys(found))
+
+
+def item_number(finding: Finding) -> int:
+    """Which checklist item a finding of kind `checklist` is about."""
+    return int(finding.place.removeprefix("item "))
 
 
 def by_urgency(findings: Iterable[Finding]) -> list[Finding]:

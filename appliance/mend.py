@@ -13,6 +13,7 @@ from typing import Literal
 from appliance import prompts
 from appliance.artifact import parse_artifact, parse_patch
 from appliance.findings import describe
+from appliance.mend_markup import MarkupPatch, markup_patch, read_markup
 from appliance.steps import Artifact, Build, FileAppend, Files, FileWrite, Finding
 from models.chat import ChatMessage
 
@@ -41,7 +42,9 @@ class Patch:
     after: str = ""
 
 
-def mend_messages(files: Files, findings: Sequence[Finding], brief: str, *, again: bool = False) -> Patch:
+def mend_messages(
+    files: Files, findings: Sequence[Finding], brief: str, *, again: bool = False
+) -> Patch | MarkupPatch:
     """The smallest piece that may mend these findings of one kind; `again` leaves the model a free hand."""
     page, kind = files.get(PAGE, b"").decode("utf-8", "replace"), findings[0].kind
     problem = "\n".join(describe(finding) for finding in findings)
@@ -50,6 +53,8 @@ def mend_messages(files: Files, findings: Sequence[Finding], brief: str, *, agai
         return Patch(messages, "content", start="```html\n<section", before=page)
     if kind in _SCRIPT_KINDS and not again and (patch := _script_patch(files, page, findings[0])):
         return patch
+    if not again and (piece := markup_patch(page, findings)):
+        return piece
     if kind in _STYLE_KINDS and not again:
         return Patch(prompts.repair_style(page, problem), "style", start="```css\n")
     return Patch(prompts.repair(page, problem), "append")
@@ -97,8 +102,10 @@ def _markup(page: str) -> str:
     return re.sub(r"\n\s*\n+", "\n", body).strip()
 
 
-def read_patch(patch: Patch, reply: str, *, cut: bool) -> Artifact:
+def read_patch(patch: Patch | MarkupPatch, reply: str, *, cut: bool) -> Artifact:
     """The repair as an Artifact. A cut-off script is refused: half a script is worse than the old one."""
+    if isinstance(patch, MarkupPatch):
+        return read_markup(patch, reply, cut=cut)
     if patch.scope == "content" and _repeats(patch.before, reply):
         return Artifact(Build(), problems=("the new sections repeat what the page has already",))
     if patch.scope != "script" or cut:

@@ -26,6 +26,10 @@ class Profile:
     temperature: float
     top_p: float
     repeat_penalty: float
+    checklist: Literal["model", "rules"] = "model"
+    """Who derives the acceptance tests: the coder model under a schema, or the brief's own sentences."""
+    token_budget: int = 0
+    """Completion tokens after which a run begins no further step; 0 means no limit."""
 
 
 def load_profiles(more: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Profile]:

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from string import Template
+from typing import Literal
 
 from appliance.assets import PROMPT as KIT
 from appliance.colours import asked_colours
 from appliance.context import listing
 from appliance.profiles import Profile
-from appliance.steps import Files, RunRequest
+from appliance.steps import ChecklistItem, Files, RunRequest
 from models.chat import ChatMessage
 from sandbox.packages import allowed_packages
 
@@ -87,6 +88,25 @@ def repair_style(page: str, problem: str) -> tuple[ChatMessage, ...]:
 def more_content(markup: str, brief: str, problem: str) -> tuple[ChatMessage, ...]:
     """Ask for sections to add."""
     return _repair(fill("page.repair.content", page=markup, brief=brief, problem=problem))
+
+
+def feature(brief: str, outline: str, item: ChecklistItem, recipe: str) -> tuple[ChatMessage, ...]:
+    """Ask for one section that does what a checklist item wants."""
+    return _repair(
+        fill(
+            "page.repair.feature",
+            brief=brief,
+            outline=outline,
+            task=item.task,
+            expected=item.expected,
+            recipe=recipe,
+        )
+    )
+
+
+def repair_piece(name: Literal["form", "control", "nav"], **values: str) -> tuple[ChatMessage, ...]:
+    """Ask for one piece of markup anew."""
+    return _repair(fill(f"page.repair.{name}", **values))
 
 
 def _repair(user: str) -> tuple[ChatMessage, ...]:

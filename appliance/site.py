@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Protocol, Self
 
-from appliance.audit import PageDriver, audit
-from appliance.steps import Audit, Files, Finding, Observation
+from appliance.audit import audit
+from appliance.steps import Audit, Exploration, Files, Finding, Observation
+from sandbox.browser import Browser
 from sandbox.container import CommandResult, Container, Wall
 from sandbox.errors import BrowserCrashed, ContainerGone, PackageRefused
 from sandbox.packages import complete_project
@@ -25,7 +26,7 @@ class Rooms(Protocol):
 
     def preview(self, container: Container) -> PreviewPort: ...
 
-    def browser(self, url: str) -> AbstractContextManager[PageDriver]: ...
+    def browser(self, url: str) -> AbstractContextManager[Browser]: ...
 
 
 class PreviewPort(Protocol):
@@ -54,11 +55,19 @@ class Look:
 
 
 class Site:
-    def __init__(self, rooms: Rooms, stack: str, stage: Callable[[str], None] = lambda _: None) -> None:
-        self._rooms, self._stack, self._stage = rooms, stack, stage
+    """`explore` exercises a page that passed the audit's gates; None leaves that out."""
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        stack: str,
+        stage: Callable[[str], None] = lambda _: None,
+        explore: Callable[[Browser], Exploration] | None = None,
+    ) -> None:
+        self._rooms, self._stack, self._stage, self._explore = rooms, stack, stage, explore
         self._open = ExitStack()
         self._container: Container | None = None
-        self._page: PageDriver | None = None
+        self._page: Browser | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -115,10 +124,15 @@ class Site:
             made = container.read()
             dist = {path.removeprefix("dist/"): content for path, content in made.items() if path.startswith("dist/")}
         self._stage("looking")
+        page.forget()
         found, pictures = audit(page, brief)
-        return Look(Observation("done", audit=found, error=_page_error(found), notes=notes), pictures, files, dist)
+        seen = Observation("done", audit=found, error=_page_error(found), notes=notes)
+        if self._explore is not None and not seen.error:
+            self._stage("exploring")
+            seen = replace(seen, exploration=self._explore(page))
+        return Look(seen, pictures, files, dist)
 
-    def _started(self) -> tuple[Container, PageDriver]:
+    def _started(self) -> tuple[Container, Browser]:
         if self._container is None or self._page is None:
             self._stage("starting")
             self._container = self._open.enter_context(self._rooms.container(self._stack))

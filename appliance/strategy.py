@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from appliance.decide import Rules, best_step, decide, lineage, shows_page
-from appliance.findings import by_urgency, finding_key
+from appliance.decide import Rules, best_step, decide, lineage, merit, shows_page
+from appliance.findings import CHECKLIST, all_findings, finding_key
 from appliance.profiles import Profile
-from appliance.steps import Backtrack, Continue, Finding, Step, Stop
+from appliance.steps import Backtrack, ChecklistItem, Continue, Finding, Step, Stop
 
 TRIES_PER_FINDING = 2
 ALIKE_AT_ONCE = 6
@@ -37,17 +37,26 @@ class Turn:
 Move = Draft | Mend | Turn | Backtrack | Stop
 
 
-def next_move(steps: Sequence[Step], tip: int | None, profile: Profile, drafts: int, rules: Rules) -> Move:
+def next_move(
+    steps: Sequence[Step],
+    tip: int | None,
+    profile: Profile,
+    drafts: int,
+    rules: Rules,
+    items: Sequence[ChecklistItem] = (),
+) -> Move:
     match decide(steps, tip, rules):
         case Continue() if profile.strategy == "stepwise":
             return Turn()
         case Continue():
-            return _drafts_then_repairs(steps, tip, drafts, rules)
+            return _drafts_then_repairs(steps, tip, drafts, rules, items)
         case decision:
             return decision
 
 
-def _drafts_then_repairs(steps: Sequence[Step], tip: int | None, drafts: int, rules: Rules) -> Move:
+def _drafts_then_repairs(
+    steps: Sequence[Step], tip: int | None, drafts: int, rules: Rules, items: Sequence[ChecklistItem]
+) -> Move:
     drafted = [step for step in steps if step.kind == "draft"]
     missing = _missing_drafts(steps, drafted, drafts, rules)
     if missing:
@@ -56,10 +65,10 @@ def _drafts_then_repairs(steps: Sequence[Step], tip: int | None, drafts: int, ru
         best = best_step(steps, rules)
         assert best is not None  # else drafts were missing
         return Backtrack(best.n)
-    if _rejected_on(steps, tip) >= rules.errors_in_a_row:
-        return _another_start(steps, tip, Stop("no repair helped"))
-    findings = next_findings(steps, tip)
-    return Mend(findings) if findings else _another_start(steps, tip, Stop("nothing left to mend"))
+    if _rejected_on(steps, tip) >= rules.rejected_on_one:
+        return _another_start(steps, tip, rules, Stop("no repair helped"))
+    findings = next_findings(steps, tip, items)
+    return Mend(findings) if findings else _another_start(steps, tip, rules, Stop("nothing left to mend"))
 
 
 def _missing_drafts(steps: Sequence[Step], drafted: Sequence[Step], drafts: int, rules: Rules) -> tuple[int, ...]:
@@ -75,23 +84,24 @@ def _rejected_on(steps: Sequence[Step], tip: int) -> int:
     return sum(step.parent == tip and step.verdict == "rejected" for step in steps)
 
 
-def _another_start(steps: Sequence[Step], tip: int, otherwise: Stop) -> Move:
+def _another_start(steps: Sequence[Step], tip: int, rules: Rules, otherwise: Stop) -> Move:
     """Go to the best draft that was not yet worked on."""
     used = {step.n for step in lineage(steps, tip)} | {step.parent for step in steps}
     fresh = [step for step in steps if step.kind == "draft" and step.n not in used and shows_page(step)]
     if not fresh:
         return otherwise
-    return Backtrack(max(fresh, key=lambda step: step.scores.appearance.score or 0.0).n)
+    return Backtrack(max(fresh, key=lambda step: merit(step, rules)).n)
 
 
-def next_findings(steps: Sequence[Step], tip: int) -> tuple[Finding, ...]:
+def next_findings(steps: Sequence[Step], tip: int, items: Sequence[ChecklistItem]) -> tuple[Finding, ...]:
     """The most urgent finding of the tip that was not tried often enough in vain, and the others of its kind."""
     tried = Counter(step.finding_key for step in steps if step.verdict == "rejected")
-    audit = next(step for step in steps if step.n == tip).observation.audit
-    findings = by_urgency(audit.findings) if audit else []
+    findings = all_findings(next(step for step in steps if step.n == tip).observation, items)
     first = next((finding for finding in findings if tried[finding_key(finding)] < TRIES_PER_FINDING), None)
     if first is None:
-        return () if findings else _wish(steps, tip, tried)
+        return _wish(steps, tip, tried)
+    if first.kind == CHECKLIST:  # each is a section of its own
+        return (first,)
     alike = [finding for finding in findings if finding.kind == first.kind and finding != first]
     return (first, *alike[: ALIKE_AT_ONCE - 1])
 

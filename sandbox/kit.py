@@ -32,7 +32,7 @@ class FontFamily:
 
 
 def kit_files() -> Mapping[str, bytes]:
-    """Everything served at `/kit/`: `site.css`, `fonts.css`, `fonts/*.woff2`, `icons/NAME.svg` and the licences."""
+    """Everything at `/kit/`: `site.css`, `site.js`, `fonts.css`, `fonts/*.woff2`, `icons/NAME.svg` and the licences."""
     return _kit_files()
 
 
@@ -56,7 +56,7 @@ def _kit_files() -> Mapping[str, bytes]:
     folder = _folder()
     shipped = (
         path
-        for pattern in ("site.css", "fonts/*.woff2", "icons/*.svg", "*/*LICENSE.txt")
+        for pattern in ("site.css", "site.js", "fonts/*.woff2", "icons/*.svg", "*/*LICENSE.txt")
         for path in folder.glob(pattern)
     )
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in shipped}

@@ -1,0 +1,230 @@
+"""Repairs that change markup alone: a new section, a form's opening tag, a dead control, the navigation.
+
+The behaviour comes from kit/site.js, so that a small model has to choose an attribute and need not write a script.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from appliance import prompts
+from appliance.artifact import parse_patch
+from appliance.findings import describe
+from appliance.recipes import recipe
+from appliance.steps import Artifact, Build, Change, ChecklistItem, FileAppend, FileWrite, Finding
+from models.chat import ChatMessage
+
+FORM_KINDS = ("submit-lost", "add-fails", "not-persisted", "fake-success")
+CONTROL_KINDS = ("dead-control",)
+LINK_KINDS = ("dead-link", "dead-anchor")
+_AROUND_CHARS = 400
+_WAYS = """\
+- <button data-open="#details">Words</button><dialog id="details"><h3>Title</h3><p>Two sentences.</p></dialog> shows more
+- <button data-put="#cart">Words</button> puts its card into the list with the id cart
+- <button data-toggle="#panel">Words</button> shows and hides the box with that id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkupPatch:
+    """What was asked, how the answer begins, and which piece of the page it replaces; none for a new section."""
+
+    messages: tuple[ChatMessage, ...]
+    scope: Literal["feature", "form", "control", "nav"]
+    page: str
+    start: str
+    old: str = ""
+    path: str = "index.html"
+
+
+def feature_patch(page: str, item: ChecklistItem, brief: str) -> MarkupPatch:
+    """One new section for what the page lacks."""
+    titles = "\n".join(f"- {title[:80]}" for title in dict.fromkeys(_titles(page)) if title)
+    messages = prompts.feature(brief, titles or "- nothing yet", item, recipe(item))
+    return MarkupPatch(messages, "feature", page, '```html\n<section id="')
+
+
+def markup_patch(page: str, findings: Sequence[Finding]) -> MarkupPatch | None:
+    """None where the piece does not stand in the page's source, or the finding is of another kind."""
+    first, problem = findings[0], "\n".join(describe(finding) for finding in findings)
+    if first.kind in FORM_KINDS:
+        return _form_patch(page, first, problem)
+    if first.kind in CONTROL_KINDS:
+        return _control_patch(page, first)
+    if first.kind in LINK_KINDS:
+        return _nav_patch(page, problem)
+    return None
+
+
+def read_markup(patch: MarkupPatch, reply: str, *, cut: bool) -> Artifact:
+    if cut:
+        return Artifact(Build(), problems=("the repair was cut off before its end",), truncated=True)
+    artifact = parse_patch(re.sub(r"<script\b.*?</script\s*>", "", reply, flags=re.DOTALL), patch.path)
+    blocks = [change.content for change in artifact.changes if isinstance(change, FileAppend)]
+    if not blocks or len(blocks) != len(artifact.changes):
+        return Artifact(Build(), problems=(*artifact.problems, "the reply is not one piece in an HTML block"))
+    match patch.scope:
+        case "feature":
+            return _read_section(patch, "\n".join(blocks))
+        case "form":
+            return _replaced(patch, _opening_tag(blocks[0], patch.old))
+        case "nav":
+            found = re.search(r"<nav\b.*?</nav\s*>", blocks[0], re.DOTALL | re.IGNORECASE)
+            return _replaced(patch, found[0] if found else "")
+        case "control":
+            return _replaced(patch, blocks[0].strip())
+
+
+def _replaced(patch: MarkupPatch, new: str) -> Artifact:
+    """Every piece that reads exactly like the old one becomes the new one."""
+    if not new or new == patch.old:
+        return Artifact(Build(), problems=("the piece came back unchanged",))
+    return Artifact(Build(), (FileWrite(patch.path, patch.page.replace(patch.old, new)),))
+
+
+# -- forms -----------------------------------------------------------------------------------------------------------
+
+
+def _form_patch(page: str, finding: Finding, problem: str) -> MarkupPatch | None:
+    form = _form_at(page, finding.place)
+    if form is None:
+        return None
+    ids = re.findall(r"""<(?:ul|ol|div|section|table|tbody|dialog)\b[^>]*\bid=["']([\w-]+)""", page)
+    messages = prompts.repair_piece("form", problem=problem, form=form[0], ids=", ".join(ids[:24]) or "none")
+    return MarkupPatch(messages, "form", page, "```html\n<form ", form[1])
+
+
+def _form_at(page: str, place: str) -> tuple[str, str] | None:
+    """The form that the explorer's place speaks of, whole, and its opening tag."""
+    forms = [(found[0], found[1]) for found in re.finditer(r"(<form\b[^>]*>).*?</form\s*>", page, re.DOTALL | re.I)]
+    if named := re.search(r"form#([\w-]+)", place):
+        forms = [form for form in forms if re.search(rf"""\bid=["']{re.escape(named[1])}["']""", form[1])] or forms
+    elif (said := _label(place)) and len(forms) > 1:
+        forms = [form for form in forms if said in _text(form[0])] or forms
+    return next((form for form in forms if page.count(form[1]) == 1), None)
+
+
+def _opening_tag(reply: str, old: str) -> str:
+    """The new tag with the old one's id, which labels and styles may name."""
+    found = re.search(r"<form\b[^>]*>", reply, re.IGNORECASE)
+    if found is None:
+        return ""
+    kept = re.search(r"""\bid=["'][\w-]+["']""", old)
+    new = re.sub(r"""\s+(?:id|action|method|onsubmit)=("[^"]*"|'[^']*')""", "", found[0])
+    return new.replace("<form", f"<form {kept[0]}", 1) if kept else new
+
+
+# -- controls --------------------------------------------------------------------------------------------------------
+
+
+def _control_patch(page: str, finding: Finding) -> MarkupPatch | None:
+    label = _label(finding.place)
+    controls = re.finditer(r"<(button|a)\b[^>]*>.*?</\1\s*>", page, re.DOTALL | re.IGNORECASE)
+    control = next((found for found in controls if label and _text(found[0]) == label), None)
+    if control is None:
+        return None
+    several = page.count(control[0]) > 1
+    around = page[max(0, control.start() - _AROUND_CHARS) : control.end()]
+    around = around[max(0, around.find("\n")) :]
+    messages = prompts.repair_piece(
+        "control",
+        control=control[0],
+        around=around.strip(),
+        places=_places(page),
+        ways="".join(line + "\n" for line in _WAYS.splitlines() if not several or "data-put" in line),
+    )
+    return MarkupPatch(messages, "control", page, "```html\n<", control[0])
+
+
+# -- navigation ------------------------------------------------------------------------------------------------------
+
+
+def _nav_patch(page: str, problem: str) -> MarkupPatch | None:
+    page = _with_places(page)
+    found = re.findall(r"<nav\b.*?</nav\s*>", page, re.DOTALL | re.IGNORECASE)
+    if len(found) != 1:
+        return None
+    messages = prompts.repair_piece("nav", problem=problem, nav=found[0], places=_places(page))
+    return MarkupPatch(messages, "nav", page, "```html\n<nav", found[0])
+
+
+def _with_places(page: str) -> str:
+    """Sections without an id get one from their heading, so that a link can lead there."""
+
+    def named(found: re.Match[str]) -> str:
+        title = _titles(page[found.end() : found.end() + 600])
+        name = re.sub(r"[^a-z0-9]+", "-", title[0].lower()).strip("-")[:30] if title else ""
+        return f'{found[1]} id="{name}">' if name and not _has_id(page, name) else found[0]
+
+    return re.sub(r"(<section\b(?![^>]*\bid=)[^>]*)>", named, page)
+
+
+def _places(page: str) -> str:
+    places = []
+    for found in re.finditer(r"""<(?:section|article|main|header|footer|div)\b[^>]*\bid=["']([\w-]+)["'][^>]*>""", page):
+        title = _titles(page[found.end() : found.end() + 400])
+        places.append(f"- #{found[1]}: {title[0][:60] if title else found[1]}")
+    return "\n".join(["- #top: the top of the page", *places[:16]])
+
+
+# -- new sections ----------------------------------------------------------------------------------------------------
+
+
+def _read_section(patch: MarkupPatch, section: str) -> Artifact:
+    """The section with ids that are still free, and a link to it in the page's navigation."""
+    section = _with_free_ids(patch.page, section)
+    changes: list[Change] = []
+    name, title = re.search(r"""<section[^>]*\bid=["']([^"']+)""", section), _titles(section)
+    if name and title:
+        changes.append(FileWrite(patch.path, _with_link(patch.page, name[1], title[0].capitalize())))
+    return Artifact(Build(), (*changes, FileAppend(patch.path, "html", section)))
+
+
+def _with_free_ids(page: str, section: str) -> str:
+    """Ids that the page has already get a number, wherever the section names them."""
+    for name in dict.fromkeys(re.findall(r"""\bid=["']([\w-]+)["']""", section)):
+        if _has_id(page, name):
+            free = next(f"{name}-{n}" for n in range(2, 1000) if not _has_id(page, f"{name}-{n}"))
+            section = re.sub(rf"""((?:\bid|\bfor)=["']|["']#){re.escape(name)}(?=["'])""", rf"\g<1>{free}", section)
+    return section
+
+
+def _with_link(page: str, name: str, title: str) -> str:
+    """Whoever looks for the new section in the navigation finds it. The page as it is where there is not just one."""
+    navs = list(re.finditer(r"<nav\b.*?</nav\s*>", page, re.DOTALL | re.IGNORECASE))
+    if len(navs) != 1:
+        return page
+    link = f'<a href="#{name}">{html.escape(title[:28])}</a>'
+    ends = [(page.lower().rfind(mark, navs[0].start(), navs[0].end()), mark) for mark in ("</ul", "</nav")]
+    at, mark = next(end for end in ends if end[0] >= 0)
+    return page[:at] + (f"<li>{link}</li>" if mark == "</ul" else link) + page[at:]
+
+
+# -- words of the markup ---------------------------------------------------------------------------------------------
+
+
+def _titles(markup: str) -> list[str]:
+    body = re.sub(r"<(style|script)\b.*?</\1\s*>", "", markup, flags=re.DOTALL | re.IGNORECASE)
+    return [_text(text) for text in _all(r"<h[1-4]\b[^>]*>(.*?)</h[1-4]>", body)]
+
+
+def _all(pattern: str, text: str) -> Iterable[str]:
+    return re.findall(pattern, text, re.DOTALL | re.IGNORECASE)
+
+
+def _text(markup: str) -> str:
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", markup))).strip()
+
+
+def _label(place: str) -> str:
+    """The words in quotes of the explorer's `button "Learn More" in div.card`."""
+    found = re.search(r'"(.+?)"', place)
+    return found[1] if found else ""
+
+
+def _has_id(page: str, name: str) -> bool:
+    return re.search(rf"""\bid\s*=\s*["']{re.escape(name)}["']""", page) is not None

@@ -1,0 +1,311 @@
+/* Behaviour for sites made offline, by attributes alone; `#list` stands for the id of a list, table or box.
+   <input type="search" data-search="#list">                  shows the items that contain the words
+   <select data-filter="#list">, <button data-filter="#list" data-value="Fiction">   shows the items of that kind; All shows all
+   <form data-add="#list">                                     adds an entry, kept in this browser, with Edit and Delete
+   <form data-answer="Thank you, we will call you.">           checks the fields, keeps what was sent, says so in the page
+   <form data-login="#area">                                   keeps accounts in this browser and then shows the area
+   <form data-vote="#results">                                 counts a choice and shows all counts as bars
+   <button data-put="#cart">                                   puts the card it stands in into the cart, with a total
+   <button data-open="#details">, data-toggle="#panel">        shows a box, or shows and hides it
+   <button data-report="#table">                               sums a table up
+   <table data-chart>                                          draws its numbers as bars below it */
+(() => {
+  const make = (tag, text = "", attributes = {}) => {
+    const element = document.createElement(tag);
+    element.textContent = text;
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    return element;
+  };
+  const find = (selector) => {
+    try {
+      return selector ? document.querySelector(selector) : null;
+    } catch {
+      return null; // not a selector
+    }
+  };
+  const kept = (key) => {
+    try {
+      return JSON.parse(localStorage.getItem(`site:${key}`)) ?? [];
+    } catch {
+      return [];
+    }
+  };
+  const keep = (key, value) => {
+    try {
+      localStorage.setItem(`site:${key}`, JSON.stringify(value));
+    } catch {
+      say(document.body, "This browser keeps nothing: what you enter is gone after leaving.");
+    }
+  };
+  const say = (beside, text) => {
+    let line = beside.parentElement?.querySelector(":scope > [data-status]");
+    if (!line) beside.after((line = make("p", "", { role: "status", "data-status": "" })));
+    line.textContent = text;
+  };
+  const label = (field) =>
+    (field.labels?.[0]?.textContent || field.placeholder || field.ariaLabel || field.name || "Value").trim().replace(/[:*\s]+$/, "");
+  const fields = (form) => [...form.elements].filter((field) => field.matches("input, select, textarea") && !/^(submit|button|reset|hidden)$/.test(field.type));
+  const value = (field) => {
+    if (field.type === "checkbox") return field.checked ? "yes" : "no";
+    if (field.tagName === "SELECT") return field.selectedOptions[0]?.textContent.trim() ?? "";
+    return field.type === "file" ? [...field.files].map((file) => file.name).join(", ") : field.value.trim();
+  };
+  const entry = (form) =>
+    fields(form).filter((field) => field.type !== "radio" || field.checked).map((field) => [label(field), field.type === "password" ? "••••" : value(field)]);
+  const key = (selector) => `${location.pathname}${selector}`;
+
+  // Lists: whatever repeats inside the box.
+  const body = (list) => list.querySelector(":scope > tbody") ?? list.tBodies?.[0] ?? list;
+  const items = (list) => {
+    const rows = [...body(list).children].filter((row) => !row.matches("[data-empty], script, template, h1, h2, h3, h4") && !row.querySelector(":scope > th:first-child:not([scope=row])"));
+    return rows.length === 1 && rows[0].children.length > 2 && !rows[0].matches("tr, li, article, .card") ? [...rows[0].children] : rows;
+  };
+  const chosen = new Map();
+  const narrow = (selector) => {
+    const list = find(selector);
+    if (!list) return;
+    const { words = "", kind = "" } = chosen.get(selector) ?? {};
+    let shown = 0;
+    for (const item of items(list)) {
+      const text = `${item.textContent} ${item.dataset.category ?? ""} ${item.dataset.kind ?? ""}`.toLowerCase();
+      const fits = words.split(/\s+/).every((word) => text.includes(word)) && (!kind || text.includes(kind));
+      item.hidden = !fits;
+      item.style.display = fits ? "" : "none";
+      shown += fits;
+    }
+    let none = body(list).querySelector(":scope > [data-empty]");
+    if (!none) body(list).append((none = make(list.matches("table, tbody") ? "tr" : list.matches("ul, ol") ? "li" : "p", "", { "data-empty": "" })));
+    none.textContent = shown ? "" : "Nothing found.";
+    none.hidden = shown > 0;
+  };
+  const choose = (selector, change) => {
+    chosen.set(selector, { ...chosen.get(selector), ...change });
+    narrow(selector);
+  };
+  const isAll = (text) => /^(|all\b.*|any\b.*|everything|show all|select .*|choose .*)$/i.test(text.trim());
+
+  const show = (selector, list, pairs, at) => {
+    const isTable = list.matches("table, tbody");
+    const item = isTable ? make("tr") : make(list.matches("ul, ol") ? "li" : "article", "", { class: "card" });
+    item.dataset.entry = at;
+    if (isTable) item.append(...pairs.map(([, text]) => make("td", text)));
+    else pairs.forEach(([name, text], n) => item.append(n ? make("p", `${name}: ${text}`) : make("h3", text)));
+    const tools = isTable ? make("td") : make("p");
+    tools.append(make("button", "Edit", { type: "button", "data-edit": selector }), " ", make("button", "Delete", { type: "button", "data-delete": selector }));
+    item.append(tools);
+    body(list).prepend(item);
+  };
+  const showAll = (selector) => {
+    const list = find(selector);
+    if (!list) return;
+    list.querySelectorAll("[data-entry]").forEach((old) => old.remove());
+    kept(key(selector)).forEach((pairs, at) => show(selector, list, pairs, at));
+    narrow(selector);
+  };
+  const change = (selector, edit) => {
+    const all = kept(key(selector));
+    edit(all);
+    keep(key(selector), all);
+    showAll(selector);
+  };
+
+  const submit = {
+    add(form, selector) {
+      const pairs = entry(form);
+      const at = form.dataset.editing;
+      change(selector, (all) => (at === undefined ? all.push(pairs) : (all[at] = pairs)));
+      delete form.dataset.editing;
+      say(form, at === undefined ? `Added: ${pairs[0]?.[1] ?? "entry"}` : `Changed: ${pairs[0]?.[1] ?? "entry"}`);
+      form.reset();
+    },
+    answer(form, text) {
+      keep(key(`form:${form.id || form.dataset.answer}`), [...kept(key(`form:${form.id || form.dataset.answer}`)), entry(form)]);
+      const sent = entry(form).filter(([, text]) => text).map(([name, text]) => `${name}: ${text}`).join(" · ");
+      say(form, `${text || "Thank you, it was received."} (${sent})`);
+      form.reset();
+    },
+    login(form, selector) {
+      const [name, secret] = [fields(form).find((field) => field.type !== "password"), fields(form).find((field) => field.type === "password")];
+      const accounts = Object.fromEntries(kept("accounts"));
+      const known = { admin: "admin123456", ...accounts };
+      if (name.value in known && known[name.value] !== secret?.value) return say(form, "The password is not right. Please try again.");
+      keep("accounts", Object.entries({ ...accounts, [name.value]: secret?.value ?? "" }));
+      keep("user", [name.value]);
+      greet(form, selector);
+    },
+    vote(form, selector) {
+      const choice = fields(form).find((field) => field.type === "radio" && field.checked) ?? fields(form).find((field) => field.tagName === "SELECT");
+      if (!choice) return say(form, "Please choose an option first.");
+      const text = choice.tagName === "SELECT" ? value(choice) : label(choice) || choice.value;
+      keep(key(selector), [...kept(key(selector)), text]);
+      say(form, `Your vote for ${text} was counted.`);
+      bars(selector);
+    },
+  };
+  const greet = (form, selector) => {
+    const [user] = kept("user");
+    const area = find(selector);
+    if (area) area.hidden = !user;
+    if (user) say(form, `Welcome, ${user}. You are logged in.`);
+  };
+  const bars = (selector) => {
+    const box = find(selector);
+    const form = document.querySelector(`form[data-vote="${selector}"]`);
+    if (!box || !form) return;
+    const votes = kept(key(selector));
+    const names = fields(form).flatMap((field) => (field.tagName === "SELECT" ? [...field.options].map((one) => one.textContent.trim()) : field.type === "radio" ? [label(field) || field.value] : []));
+    box.replaceChildren(
+      ...names.map((name) => {
+        const count = votes.filter((vote) => vote === name).length;
+        const line = make("p", `${name}: ${count} ${count === 1 ? "vote" : "votes"}`);
+        line.append(make("meter", "", { min: 0, max: Math.max(1, votes.length), value: count, "aria-label": name }));
+        return line;
+      }),
+    );
+  };
+
+  const price = (text) => parseFloat(text.match(/[$€£¥]\s*([\d,.]+)|([\d,.]+)\s*(?:USD|EUR|[€£])/)?.slice(1).find(Boolean)?.replace(/,/g, "") ?? "0") || 0;
+  const showCart = (selector) => {
+    const cart = find(selector);
+    if (!cart) return;
+    const inside = kept(key(selector));
+    cart.querySelectorAll("[data-inside]").forEach((old) => old.remove());
+    inside.forEach(([name, cost], at) => {
+      const line = make(cart.matches("ul, ol") ? "li" : "p", `${name}${cost ? ` – ${cost.toFixed(2)}` : ""} `, { "data-inside": at });
+      line.append(make("button", "Remove", { type: "button", "data-remove": selector }));
+      cart.append(line);
+    });
+    const total = inside.reduce((sum, [, cost]) => sum + cost, 0);
+    cart.append(make(cart.matches("ul, ol") ? "li" : "p", `${inside.length} in the cart, total ${total.toFixed(2)}`, { "data-inside": "" }));
+  };
+
+  const summary = (table) => {
+    const heads = [...table.querySelectorAll("thead th, tr:first-child th")].map((cell) => cell.textContent.trim());
+    const rows = items(table).filter((row) => !row.hidden).map((row) => [...row.children].map((cell) => cell.textContent.trim()));
+    const number = (text) => (/\d/.test(text ?? "") && !/\d{1,4}[-/]\d{1,2}[-/]/.test(text) ? parseFloat(text.replace(/[^\d.-]/g, "")) : NaN);
+    const columns = heads.map((name, at) => ({ name, numbers: rows.map((row) => number(row[at])) })).filter(({ numbers }) => numbers.length && numbers.every((n) => !Number.isNaN(n)));
+    return { rows, columns };
+  };
+  const report = (button) => {
+    const table = find(button.dataset.report);
+    if (!table) return;
+    const { rows, columns } = summary(table);
+    const lines = columns.map(({ name, numbers }) => {
+      const total = numbers.reduce((sum, n) => sum + n, 0);
+      return `${name}: total ${total.toLocaleString()}, average ${(total / numbers.length).toLocaleString()}`;
+    });
+    const box = make("section", "", { class: "card", "data-made": "report" });
+    box.append(make("h3", "Report"), make("p", `${rows.length} entries. ${new Date().toLocaleDateString()}`), ...lines.map((line) => make("p", line)));
+    button.parentElement.querySelector(":scope > [data-made=report]")?.remove();
+    button.after(box);
+  };
+  const chart = (table) => {
+    const { rows, columns } = summary(table);
+    if (!columns.length || table.nextElementSibling?.dataset.made === "chart") return;
+    const { name, numbers } = columns[0];
+    const most = Math.max(...numbers.map(Math.abs), 1);
+    const figure = make("figure", "", { "data-made": "chart" });
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    svg.setAttribute("viewBox", `0 0 600 ${numbers.length * 32}`);
+    svg.setAttribute("role", "img");
+    svg.setAttribute("aria-label", `${name} as bars`);
+    numbers.forEach((n, at) => {
+      const part = (tag, attributes, text = "") => {
+        const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+        for (const [one, is] of Object.entries(attributes)) element.setAttribute(one, is);
+        element.textContent = text;
+        svg.append(element);
+      };
+      part("text", { x: 0, y: at * 32 + 20, "font-size": 14, fill: "currentColor" }, rows[at][0].slice(0, 22));
+      part("rect", { x: 190, y: at * 32 + 6, height: 20, rx: 4, width: (Math.abs(n) / most) * 320, fill: "var(--component, teal)" });
+      part("text", { x: 198 + (Math.abs(n) / most) * 320, y: at * 32 + 20, "font-size": 13, fill: "currentColor" }, n.toLocaleString());
+    });
+    figure.append(svg, make("figcaption", name));
+    table.after(figure);
+  };
+
+  const press = {
+    filter: (button) => {
+      const kind = button.dataset.value ?? button.textContent;
+      choose(button.dataset.filter, { kind: isAll(kind) ? "" : kind.trim().toLowerCase() });
+    },
+    delete: (button) => change(button.dataset.delete, (all) => all.splice(button.closest("[data-entry]").dataset.entry, 1)),
+    edit: (button) => {
+      const form = document.querySelector(`form[data-add="${button.dataset.edit}"]`);
+      const at = button.closest("[data-entry]").dataset.entry;
+      if (!form) return;
+      kept(key(button.dataset.edit))[at].forEach(([, text], n) => {
+        if (fields(form)[n] && !/^(radio|checkbox|file|password)$/.test(fields(form)[n].type)) fields(form)[n].value = text;
+      });
+      form.dataset.editing = at;
+      fields(form)[0]?.focus();
+    },
+    put: (button) => {
+      const card = button.closest(".card, article, li, tr") ?? button.parentElement;
+      const name = (card.querySelector("h2, h3, h4, td, strong") ?? card).textContent.trim().slice(0, 60);
+      keep(key(button.dataset.put), [...kept(key(button.dataset.put)), [name, price(card.textContent)]]);
+      showCart(button.dataset.put);
+      say(button, "Added to the cart.");
+    },
+    remove: (button) => {
+      const selector = button.dataset.remove;
+      keep(key(selector), kept(key(selector)).filter((_, at) => String(at) !== button.closest("[data-inside]").dataset.inside));
+      showCart(selector);
+    },
+    open: (button) => {
+      const box = find(button.dataset.open);
+      if (!box) return;
+      if (box instanceof HTMLDialogElement) {
+        if (!box.querySelector("[data-close]")) box.append(make("button", "Close", { type: "button", "data-close": "" }));
+        box.showModal();
+        return;
+      }
+      box.hidden = false;
+      box.scrollIntoView({ block: "nearest" });
+    },
+    close: (button) => button.closest("dialog")?.close(),
+    toggle: (button) => {
+      const box = find(button.dataset.toggle);
+      if (!box) return;
+      box.hidden = !box.hidden;
+      button.setAttribute("aria-expanded", String(!box.hidden));
+    },
+    report,
+  };
+
+  document.addEventListener("click", (event) => {
+    for (const name of Object.keys(press)) {
+      const button = event.target.closest?.(`[data-${name}]:not(form, select)`);
+      if (!button) continue;
+      event.preventDefault();
+      press[name](button);
+      return;
+    }
+  });
+  document.addEventListener("submit", (event) => {
+    const name = Object.keys(submit).find((one) => one in event.target.dataset);
+    if (!name) return;
+    event.preventDefault();
+    submit[name](event.target, event.target.dataset[name]);
+  });
+  document.addEventListener("input", ({ target }) => {
+    if (target.dataset.search) choose(target.dataset.search, { words: target.value.trim().toLowerCase() });
+  });
+  document.addEventListener("change", ({ target }) => {
+    if (!target.matches("select[data-filter]")) return;
+    const kind = target.value || target.selectedOptions[0]?.textContent || "";
+    choose(target.dataset.filter, { kind: isAll(kind) ? "" : kind.trim().toLowerCase() });
+  });
+
+  const start = () => {
+    const every = (name, act) => document.querySelectorAll(`[data-${name}]`).forEach((one) => act(one.dataset[name], one));
+    every("add", showAll);
+    every("put", showCart);
+    every("vote", bars);
+    every("login", (selector, form) => greet(form, selector));
+    every("chart", (_, table) => chart(table));
+    every("toggle", (selector, button) => button.setAttribute("aria-expanded", String(!find(selector)?.hidden)));
+  };
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();
