@@ -618,7 +618,7 @@ def _effect(act: _Act, seen: Mapping[str, Any], events: tuple[PageEvent, ...]) -
     if log["dialogCount"] > len(dialogs):
         dialogs += (f"and {log['dialogCount'] - len(dialogs)} more",)
     came = after["url"] != act.url or new_document or after["title"] != before.get("title", "")
-    did = log["mutations"] or log["requests"] or log["downloads"] or log["copies"] or seen["other"]
+    did = log["mutations"] or log["requests"] or log["downloads"] or log["copies"] or log["refusals"] or seen["other"]
     leaves = bool(log["outside"]) and not new_document
     return Effect(
         done=not leaves,

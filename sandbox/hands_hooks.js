@@ -27,7 +27,7 @@
   function fresh() {
     return {
       dialogs: [], dialogCount: 0, windows: [], downloads: [], outside: [], copies: [], attributes: [], shown: [],
-      mutations: 0, requests: 0, background: 0, inputs: 0, leaving: '', touched: new WeakSet(),
+      mutations: 0, requests: 0, background: 0, inputs: 0, refusals: 0, leaving: '', touched: new WeakSet(),
     }
   }
   const keep = (list, text) => { if (list.length < kept) list.push(String(text).slice(0, 300)) }
@@ -232,6 +232,11 @@
     apply(listen, navigation, ['navigateerror', () => { pending.delete('leaving'); log.leaving = '' }])
   }
 
+  // Chromium tells the visitor beside the field why a form is not sent; the document does not change.
+  apply(listen, window, ['invalid', ({ target }) => {
+    log.refusals++
+    keep(log.attributes, `${nameOf(target)} refused: ${target.validationMessage}`)
+  }, true])
   for (const name of ['mousedown', 'keydown']) apply(listen, window, [name, (event) => { if (event.isTrusted) log.inputs++ }, true])
 
   // Back from the browser's own cache of pages.

@@ -1,7 +1,7 @@
 // Runs in a world of its own beside the page: finds the controls, reads what is visible, waits until an act has had its
 // effect and says what that was. The page sees neither its variables nor its functions.
 if (window === window.top) globalThis['%CHANNEL%'] = (() => {
-  const channel = '%CHANNEL%', maxMarks = 400, maxLines = 2000
+  const channel = '%CHANNEL%', maxMarks = 400, maxLines = 10000
   const pause = (ms) => new Promise((done) => setTimeout(done, ms))
   const frame = () => Promise.race([new Promise((done) => requestAnimationFrame(() => done())), pause(60)])
   const squeeze = (text) => (text ?? '').replace(/\s+/g, ' ').trim()
@@ -67,9 +67,13 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
       if (box.width >= 1 && box.height >= 1 && (!best || box.width * box.height > best.width * best.height)) best = box
     return best
   }
-  function isOnPage(box, view) {
+  function isOnPage(box, view, element) {
     const width = Math.max(view.innerWidth, view.document.documentElement.scrollWidth)
-    return box.right > 0 && box.x < width && box.bottom + view.scrollY > 0
+    if (box.right + view.scrollX > 0 && box.x < width && box.bottom + view.scrollY > 0) return true
+    // Scrolled out of some part of the page it can be scrolled back into.
+    let [x, y] = [box.right + view.scrollX, box.bottom + view.scrollY]
+    for (let node = element; node; node = node.parentElement) { x += node.scrollLeft; y += node.scrollTop }
+    return x > 0 && y > 0 && box.x < width
   }
 
   function lines() {
@@ -94,7 +98,7 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
           const box = seen(parent) ? boxOf(parent) ?? parent.parentElement?.getBoundingClientRect() : null
           let block = parent
           while (block !== top && block.parentElement && view.getComputedStyle(block).display === 'inline') block = block.parentElement
-          verdict = box && isOnPage(box, view) ? block : null
+          verdict = box && isOnPage(box, view, parent) ? block : null
           verdicts.set(parent, verdict)
         }
         if (verdict === null) continue
@@ -197,7 +201,7 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
       // Unlabelled fields have their words just before them, or after a box to tick.
       const side = ['checkbox', 'radio'].includes(element.type) ? 'nextSibling' : 'previousSibling'
       for (let node = element[side], steps = 0; node && steps < 3; node = node[side], steps++) {
-        if (node.nodeType === 1 && (node.matches(direct) || node.querySelector(direct))) break
+        if (node.nodeType === 1 && (node.id || node.matches(direct) || node.querySelector(direct))) break
         const words = short(node.textContent, 60)
         if (words && node.nodeType !== 8) return words
       }
@@ -257,7 +261,7 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
         if (element.closest('[inert]')) continue
         const shown = shownBy(element)
         const box = shown && boxOf(shown)
-        if (!box || !isOnPage(box, view)) continue
+        if (!box || !isOnPage(box, view, element)) continue
         if (chosen.has(element)) continue
         chosen.add(element)
         found.push({ element, shown, box, room, view })
@@ -329,6 +333,20 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
     const hit = box && shown.ownerDocument.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)
     return hit ? `${hit.localName}${hit.id ? '#' + hit.id : ''}` : 'nothing'
   }
+  const fieldRoles = new Set(['textbox', 'searchbox', 'combobox', 'spinbutton', 'slider', 'date', 'color', 'file'])
+  function unmoved(target) {
+    // Mostly it is where it was: then nothing else need be looked at.
+    for (const room of rooms()) {
+      if (room.path !== target.frame || room.root.nodeType !== 9) continue
+      let element = null
+      try { element = room.root.querySelector(target.selector) } catch { return null }
+      if (!element || roleOf(element) !== target.role || nameOf(element) !== target.name || around(element) !== target.text) return null
+      clipped.clear()
+      const shown = shownBy(element), view = room.root.defaultView, box = shown && boxOf(shown)
+      return box && isOnPage(box, view, element) && !element.closest('[inert]') ? { element, shown, box, room, view, number: 0, target } : null
+    }
+    return null
+  }
   function matching(target) {
     const all = controls()
     const exact = all.filter((one) => one.target.role === target.role && one.target.name === target.name && one.target.frame === target.frame)
@@ -341,7 +359,9 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
     const kin = all.filter((one) => one.target.role === target.role && one.target.frame === target.frame)
     const plain = (text) => text.toLowerCase().replace(/[^\p{L}]+/gu, ' ').trim()
     return kin.find((one) => one.target.selector === target.selector && (target.selector.startsWith('#') || plain(one.target.name) === plain(target.name)))
-      ?? kin.find((one) => plain(one.target.name) && plain(one.target.name) === plain(target.name)) ?? null
+      ?? kin.find((one) => plain(one.target.name) && plain(one.target.name) === plain(target.name))
+      // Words beside a field come and go; a button with other words is another button.
+      ?? kin.find((one) => one.target.selector === target.selector && fieldRoles.has(target.role)) ?? null
   }
 
   // -- acts
@@ -357,7 +377,7 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
     const refuse = (why) => ({ why, url: location.href })
     let one = null
     if (given.target) {
-      one = matching(given.target)
+      one = unmoved(given.target) ?? matching(given.target)
       if (!one) return refuse('it is not on the page, or not visible')
       if (isDisabled(one.element)) return refuse('it is disabled')
       if (given.verb === 'type' && one.element.readOnly) return refuse('it can only be read')
@@ -366,7 +386,7 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
       if (!box) return refuse('it is not on the page, or not visible')
       if (box.y < 0 || box.bottom > one.view.innerHeight || box.x < 0 || box.right > one.view.innerWidth || one.room.path)
         one.shown.scrollIntoView({ block: 'center', inline: 'nearest', behavior: 'instant' })
-      if (one.room.path) one = matching(given.target) ?? one
+      if (one.room.path) one = unmoved(given.target) ?? matching(given.target) ?? one
     }
     const point = one && pointOf(one)
     if (one && !point && given.verb !== 'file') return refuse(`it is covered by ${coverOf(one)}`)
@@ -462,10 +482,10 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
     const { settled, shown } = await settle(newcomer ? given.load_patience : given.patience, given.cap, newcomer)
     const after = state()
     const logs = tellAll({ verb: 'end' })
-    const log = logs[0] ?? { dialogs: [], windows: [], downloads: [], outside: [], copies: [], attributes: [], shown: [], dialogCount: 0, mutations: 0, requests: 0, background: 0, inputs: 1 }
+    const log = logs[0] ?? { dialogs: [], windows: [], downloads: [], outside: [], copies: [], attributes: [], shown: [], dialogCount: 0, mutations: 0, requests: 0, background: 0, inputs: 1, refusals: 0 }
     for (const other of logs.slice(1)) {
       for (const name of ['dialogs', 'windows', 'downloads', 'outside', 'copies', 'attributes', 'shown']) log[name].push(...other[name])
-      for (const name of ['dialogCount', 'mutations', 'requests', 'background', 'inputs']) log[name] += other[name]
+      for (const name of ['dialogCount', 'mutations', 'requests', 'background', 'inputs', 'refusals']) log[name] += other[name]
     }
     const answer = { page, settled, log, watched: logs.length > 0, after: plain(after), newcomer, other: false, added: [], removed: [] }
     if (!newcomer && before) compare(after, shown, answer)
@@ -514,11 +534,20 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
     begin, finish, wait: waitFor,
     back: () => { const can = window.navigation?.canGoBack ?? history.length > 1; if (can) history.back(); return can },
     forget: () => { sessionStorage.clear(); return true },
-    scroll: ({ by }) => { document.scrollingElement.scrollBy({ top: by * innerHeight, behavior: 'instant' }); return true },
+    scroll: ({ by }) => {
+      // A page as high as the window scrolls inside its largest part.
+      const can = (element) => element.scrollHeight > element.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(element).overflowY)
+      const root = document.scrollingElement
+      const inner = root.scrollHeight > innerHeight + 1 ? [] : [...document.querySelectorAll('body *')].filter(can)
+      const area = (element) => element.clientWidth * element.clientHeight
+      const part = inner.sort((a, b) => area(b) - area(a))[0] ?? root
+      part.scrollBy({ top: by * Math.min(innerHeight, part === root ? innerHeight : part.clientHeight), behavior: 'instant' })
+      return true
+    },
     view: () => {
       const one = state()
       return { ...plain(one), fields: one.fields.map((field) => [nameOf(field.element), field.value ?? '', field.checked]), scrolls: one.scrolls }
     },
-    element: (target) => matching(target)?.element ?? null,
+    element: (target) => (unmoved(target) ?? matching(target))?.element ?? null,
   }
 })()

@@ -174,6 +174,19 @@ def test_late_changes_are_waited_for(hands, name):
     assert f"{name} came" in press(hands, name).added
 
 
+def test_a_part_of_the_page_is_scrolled_where_the_page_cannot_be(hands):
+    hands.open("/parts.html")
+    assert hands.scroll("down").attributes == ("scrolled",)
+    assert "low pressed" in press(hands, "Low").added
+    assert [mark.target.name for mark in hands.marks()] == ["Mail", "Send", "Low"]
+
+
+def test_a_refused_form_is_an_effect(hands):
+    hands.open("/parts.html")
+    effect = press(hands, "Send")
+    assert (effect.changed, effect.attributes) == (True, ("input refused: Please fill out this field.",))
+
+
 def test_late_navigation_is_waited_for(hands):
     hands.open("/late.html")
     effect = press(hands, "navigation")
