@@ -61,16 +61,19 @@ class Offer:
 
 
 def action_schema(offer: Offer) -> JsonSchema:
-    """One alternative per verb that the page can be done something to with, so that no other reply is possible."""
+    """One alternative per verb that the page can be done something to with, so that no other reply is possible.
+
+    The alternatives stand inside `act`, after the thought: the engine then follows one of them, not all at once.
+    """
     done = _shape("done", {"answer": _one_of(offer.answers), "reason": _string(REASON_MAX)})
     if offer.only_done:
-        return JsonSchema(done)
+        return JsonSchema(_object({"thought": _string(THOUGHT_MAX), "act": done}))
     shapes = []
     for verb in ("click", "type", "select", "upload"):
         if numbers := offer.numbers(verb):
             shapes.append(_shape(verb, {"element": _one_of(numbers), **_text_of(verb)}))
     shapes += [_shape(verb, _text_of(verb)) for verb in ("press", "scroll", "wait_for", "back")]
-    return JsonSchema({"anyOf": [*shapes, done]})
+    return JsonSchema(_object({"thought": _string(THOUGHT_MAX), "act": {"anyOf": [*shapes, done]}}))
 
 
 def _text_of(verb: str) -> dict[str, object]:
@@ -87,8 +90,12 @@ def _text_of(verb: str) -> dict[str, object]:
 
 
 def _shape(verb: str, more: Mapping[str, object]) -> dict[str, object]:
-    properties = {"thought": _string(THOUGHT_MAX), "action": _one_of((verb,)), **more}
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    return _object({"action": _one_of((verb,)), **more})
+
+
+def _object(properties: Mapping[str, object]) -> dict[str, object]:
+    required = list(properties)
+    return {"type": "object", "properties": dict(properties), "required": required, "additionalProperties": False}
 
 
 def _string(longest: int) -> dict[str, object]:
@@ -101,11 +108,13 @@ def _one_of(values: Sequence[object]) -> dict[str, object]:
 
 def read_action(reply: str, offer: Offer) -> GuiAction | Malformed:
     """Also for engines that do not keep to the grammar. Words outside the JSON object count for nothing."""
-    said = _first_object(reply)
-    if said is None:
+    whole = _first_object(reply)
+    if whole is None:
         return Malformed("the reply holds no JSON object")
+    thought = _words(whole, "thought", THOUGHT_MAX)
+    inner = whole.get("act")
+    said = inner if isinstance(inner, dict) else whole
     verb = said.get("action")
-    thought = _words(said, "thought", THOUGHT_MAX)
     if verb == "done":
         answer = said.get("answer")
         if answer not in offer.answers:

@@ -5,6 +5,7 @@ import re
 
 import msgspec
 import pytest
+from llama_cpp.llama_grammar import json_schema_to_gbnf
 
 from appliance.gui_actions import GuiAction, Malformed, Offer, action_schema, element_line, read_action
 from appliance.gui_agent import FAITHFUL, GuiSettings, run_test
@@ -54,7 +55,7 @@ def hands(site):
 
 
 def say(action, **more):
-    return json.dumps({"thought": "I try.", "action": action, **more})
+    return json.dumps({"thought": "I try.", "act": {"action": action, **more}})
 
 
 def done(answer="YES", reason="seen"):
@@ -221,11 +222,13 @@ MARKS = (mark(0, "text"), mark(1, "button"), mark(2, "select", options=("a", "b"
 
 
 def test_the_schema_offers_only_what_the_page_has():
-    shapes = {shape["properties"]["action"]["enum"][0]: shape for shape in action_schema(Offer(MARKS)).schema["anyOf"]}
+    act = action_schema(Offer(MARKS)).schema["properties"]["act"]
+    shapes = {shape["properties"]["action"]["enum"][0]: shape for shape in act["anyOf"]}
     assert set(shapes) == {"click", "type", "select", "press", "scroll", "wait_for", "back", "done"}
     assert shapes["click"]["properties"]["element"] == {"enum": [0, 1]}
     assert shapes["type"]["properties"]["element"] == {"enum": [0]}
-    assert action_schema(Offer(MARKS, only_done=True)).schema["properties"]["action"] == {"enum": ["done"]}
+    last = action_schema(Offer(MARKS, only_done=True)).schema["properties"]["act"]
+    assert last["properties"]["action"] == {"enum": ["done"]}
 
 
 def test_every_string_of_the_schema_has_an_end():
@@ -237,6 +240,8 @@ def test_every_string_of_the_schema_has_an_end():
 def test_a_reply_is_read_through_fences_and_chatter():
     reply = f"Sure!\n```json\n{say('click', element=1)}\n```\nYES"
     assert read_action(reply, Offer(MARKS)) == GuiAction("click", "I try.", 1)
+    flat = '{"thought": "I try.", "action": "click", "element": 1}'
+    assert read_action(flat, Offer(MARKS)) == GuiAction("click", "I try.", 1)
 
 
 @pytest.mark.parametrize("element", [3, True, "1", None, -1, 7])
@@ -257,3 +262,9 @@ def test_element_lines_tell_rows_apart():
         *(getattr(delete, name) for name in Mark.__slots__[2:]),
     )
     assert element_line(row) == '[4] button "Delete", in "Bread Delete"'
+
+
+def test_the_engines_grammar_takes_the_schema_and_lets_nothing_else_through():
+    grammar = json_schema_to_gbnf(json.dumps(action_schema(Offer(MARKS)).schema))
+    assert 'act-0-element ::= "0" | "1"\n' in grammar
+    assert "[^" in grammar  # strings are spelt out character by character, so each has an end

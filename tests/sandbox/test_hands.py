@@ -259,6 +259,9 @@ def test_a_page_that_hangs_is_named_and_the_next_page_opens(site):
         assert time.monotonic() - began < 10
         assert "Second page" in hands.open("/two.html").added
         assert "List" in press(hands, "Home").added
+        with pytest.raises(BrowserCrashed):
+            browser.command("Page.crash", {})
+        assert "Second page" in hands.open("/two.html").added
 
 
 @pytest.mark.parametrize("name", ["Hyper+a", "Nonsense", ""])
