@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,9 +18,10 @@ from appliance.explorer import explore
 from appliance.grading import Judges
 from appliance.judge import RulesJudge
 from appliance.profiles import Profile, load_profiles
+from appliance.qualification import Card, Subject, check_model, store_card
 from appliance.steps import Checklist, RunRequest
 from appliance.store import Run, Store
-from models.catalog import load_catalog
+from models.catalog import load_catalog, load_thresholds
 from models.chat import ChatModel, Sampling
 from models.fetch import ModelShelf
 from models.hardware import detect_hardware, engine_in_use
@@ -28,10 +29,13 @@ from models.llama import LlamaChild, LlamaSettings
 from models.openai import OpenAIChat
 from sandbox.browser import Browser, BrowserSettings
 from sandbox.container import Container, ContainerSettings
+from sandbox.errors import SandboxError
 from sandbox.image import build_image
 from sandbox.podman import PodmanContainer, PodmanSettings
 from sandbox.preview import Preview
 from sandbox.reaper import reap
+
+CHECK_CONTEXT_TOKENS = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,30 @@ def _checklist_maker(profile: Profile, cancelled: Callable[[], bool]) -> Callabl
         return lambda _, brief: rules_checklist(brief)
     sampling = Sampling(temperature=0.2, top_p=profile.top_p, max_tokens=profile.max_tokens)
     return lambda model, brief: derive_checklist(model, brief, sampling, cancelled)
+
+
+def check_installed(config: Config, name: str, tell: Callable[[str], None]) -> Card:
+    """Measure an installed model and keep its card on the shelf. Raises what loading the model raises."""
+    own = shelf(config)
+    installed = own.get(name)
+    profile = find_profile(config, installed.profile)
+    engine = config.engine
+    settings = LlamaSettings(
+        path=installed.path,
+        projector=installed.projector_path,
+        context_tokens=min(CHECK_CONTEXT_TOKENS, installed.context_tokens),
+        threads=engine.threads,
+        gpu_layers=engine.gpu_layers,
+        parallel=3,
+    )
+    with suppress(SandboxError):  # the card says then what could not be tried
+        build_image("static", podman_settings(config), tell)
+    subject = Subject(installed.name, installed.weights.sha256, profile, installed.projector is not None)
+    tell("loading the model")
+    with LlamaChild(settings) as model:
+        card = check_model(model, subject, RealRooms(config), load_thresholds(), tell)
+    store_card(own.root, card)
+    return card
 
 
 class RealWorkshop:

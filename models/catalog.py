@@ -77,6 +77,19 @@ class CatalogModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What a model must reach in `models check` for a role. Counts; how many were asked stands in the card."""
+
+    json_answers: int
+    pages: int
+    gui_tests: int
+    judge_cases: int
+    judge_false_yes: int
+    """The most NO that may be called YES."""
+    picture_answers: int
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     models: tuple[CatalogModel, ...]
 
@@ -100,6 +113,11 @@ class Catalog:
 def load_catalog() -> Catalog:
     text = resources.files("models").joinpath("catalog.toml").read_text(encoding="utf-8")
     return parse_catalog(tomllib.loads(text))
+
+
+def load_thresholds() -> Thresholds:
+    text = resources.files("models").joinpath("catalog.toml").read_text(encoding="utf-8")
+    return Thresholds(**tomllib.loads(text)["qualification"])
 
 
 def parse_catalog(table: Mapping[str, Any]) -> Catalog:

@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from msgspec import to_builtins
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-from appliance.assembly import find_profile, shelf
+from appliance.assembly import check_installed, find_profile, shelf
 from appliance.config import load_config
 from appliance.output import gib, json_option, print_json, print_table, say
+from appliance.qualification import ROLES, Card, Role, qualified
 from models.fetch import InstalledModel
 from models.hardware import detect_hardware
 from models.memory import plan as memory_plan
@@ -19,7 +21,7 @@ from models.memory import plan as memory_plan
 
 @click.group()
 def command() -> None:
-    """List, pull, import, verify, remove models; plan memory."""
+    """List, pull, import, verify, remove and check models; plan memory."""
 
 
 @contextmanager
@@ -173,6 +175,44 @@ def plan(name: str | None, vram: float | None, as_json: bool) -> None:
         )
     for model, context, found in [] if as_json else rows:
         print(f"{model.name}, {context} tokens of context, in {where}: {found.sentence()}")
+
+
+@command.command()
+@click.argument("name")
+@json_option
+def check(name: str, as_json: bool) -> None:
+    """Measure what an installed model can do and keep the card that says which roles it is used for. Takes minutes."""
+    config, _ = load_config(os.environ)
+    card = check_installed(config, name, lambda what: say(f"  … {what}"))
+    if as_json:
+        print_json(to_builtins(card))
+        return
+    figures = card.figures
+    print(f"{card.model}, engine {card.engine}, {figures.seconds:.0f} s, {card.checked_at}")
+    print_table(
+        ("measured", "right", "of"),
+        [
+            ("answers in JSON", str(figures.json_answers), str(figures.json_asked)),
+            ("pages whole", str(figures.pages), str(figures.pages_asked)),
+            ("tests done on a page", str(figures.gui_tests), str(figures.gui_asked)),
+            ("answers about a picture", str(figures.picture_answers), str(figures.pictures_asked)),
+            ("judge cases", str(figures.judge_cases), str(figures.judge_asked)),
+            ("  NO called YES", str(figures.judge_false_yes), "16"),
+            ("  not judged", str(figures.judge_unjudged), str(figures.judge_asked)),
+            ("tokens read in a second", f"{figures.prompt_tokens_s:.0f}", ""),
+            ("tokens written in a second", f"{figures.generated_tokens_s:.1f}", ""),
+        ],
+        right=(1, 2),
+    )
+    print("")
+    print_table(("role", "", "why"), [_role_row(card, role) for role in ROLES])
+    for what in card.left_out:
+        say(f"not tried: {what}")
+
+
+def _role_row(card: Card, role: Role) -> tuple[str, str, str]:
+    held, sentence = qualified(card, role)
+    return role, "yes" if held else "no", sentence
 
 
 def _told(model: InstalledModel, what: str) -> None:
