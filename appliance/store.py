@@ -117,15 +117,28 @@ class Store:
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
-    def add_run(self, request: RunRequest, *, origin: tuple[str, int] | None = None, base: str = "") -> Run:
-        """Queue a run. `origin` is the run and step it was forked from, `base` the snapshot it starts with."""
+    def add_run(
+        self,
+        request: RunRequest,
+        *,
+        origin: tuple[str, int] | None = None,
+        base: str = "",
+        checklist: Checklist | None = None,
+    ) -> Run:
+        """Queue a run. `origin` is the run and step it was forked from, `base` the snapshot it starts with.
+
+        A checklist of the user's own goes in with it: a worker may take the run the moment it is queued.
+        """
         run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         run, step = origin or (None, None)
         with self._transaction():
             self._connection.execute(
-                "INSERT INTO runs (id, created_at, status, request, origin_run, origin_step, base)"
-                " VALUES (?,?,?,?,?,?,?)",
-                (run_id, _now(), "queued", _encode(request), run, step, base),
+                "INSERT INTO runs (id, created_at, status, request, origin_run, origin_step, base, checklist)"
+                " VALUES (?,?,?,?,?,?,?,?)",
+                (
+                    *(run_id, _now(), "queued", _encode(request), run, step, base),
+                    _encode(checklist) if checklist else "",
+                ),
             )
             self._event(run_id, "queued", {"brief": request.brief})
         return self.run(run_id)
