@@ -222,6 +222,8 @@
         event.preventDefault()
       } else if (!/^(https?|about|blob|data):/.test(url)) {
         keep(log.outside, url)
+        // Chromium would ask which program is to open it, and take no more input until somebody answers.
+        if (event.cancelable) event.preventDefault()
       } else if (!event.destination.sameDocument && !event.defaultPrevented) {
         log.leaving = url
         pending.set('leaving', { origin: act, due: now() })
