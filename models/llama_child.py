@@ -1,116 +1,22 @@
-"""`python -m models.llama_child`: the process that holds one model. Frames in on stdin, frames out on stdout.
+"""`python -m models.llama_child`: the process that holds one GGUF model."""
 
-It ends when stdin does: that is how it notices that its parent is gone, even killed, from whichever thread of the
-parent it was started (the kernel's parent-death signal would fire when that thread ends).
-"""
-
-import os
-import queue
-import sys
-import threading
-import traceback
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from models.chat import ChatMessage, Constraint, Gbnf, JsonSchema, Sampling
-from models.errors import ModelError
-from models.llama_engine import EngineOptions, LlamaEngine, Request
-from models.wire import Frame, read_frame, write_frame
-
-
-def main() -> int:
-    frames_in, frames_out = _private_pipes()
-    first = read_frame(frames_in)
-    if first is None:
-        return 0
-    try:
-        engine = LlamaEngine(_options(first[0]))
-    except ModelError as error:
-        write_frame(frames_out, _error(error))
-        return 1
-    write_frame(frames_out, {"event": "ready"})
-    work: queue.Queue[tuple[Frame, list[bytes]]] = queue.Queue()
-    threading.Thread(target=_listen, args=(frames_in, engine, work), daemon=True).start()
-    while True:
-        frame, blobs = work.get()
-        try:
-            write_frame(frames_out, _answer(engine, frame, blobs, frames_out))
-        except ModelError as error:
-            write_frame(frames_out, _error(error))
+from models.child_loop import run_child
+from models.llama_engine import EngineOptions, LlamaEngine
+from models.wire import Frame
 
 
-def _private_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Native code prints to stdout when it likes; from here on that lands in stderr, not among the frames."""
-    frames_out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    return sys.stdin.buffer, frames_out
+def _load(options: dict[str, Any]) -> tuple[LlamaEngine, Frame]:
+    projector = options["projector"]
+    paths = {"path": Path(options["path"]), "projector": None if projector is None else Path(projector)}
+    return LlamaEngine(EngineOptions(**{**options, **paths})), {}
 
 
-def _listen(frames_in: IO[bytes], engine: LlamaEngine, work: "queue.Queue[tuple[Frame, list[bytes]]]") -> None:
-    while (received := read_frame(frames_in)) is not None:
-        if received[0]["op"] == "cancel":
-            engine.abort.on()
-        else:
-            work.put(received)
-    os._exit(0)
-
-
-def _answer(engine: LlamaEngine, frame: Frame, blobs: Sequence[bytes], frames_out: IO[bytes]) -> Frame:
-    match frame["op"]:
-        case "count":
-            return {"event": "done", "tokens": engine.count_tokens(_messages(frame, blobs))}
-        case "adapters":
-            engine.set_adapters([(Path(path), scale) for path, scale in frame["adapters"]])
-            return {"event": "done"}
-        case "generate":
-            request = Request(
-                _messages(frame, blobs),
-                tuple(Sampling(**{**s, "stop": tuple(s["stop"])}) for s in frame["samplings"]),
-                _constraint(frame["constraint"]),
-                frame["record"],
-                frame["prefill"],
-            )
-            completions = engine.generate(
-                request, lambda n, text: write_frame(frames_out, {"event": "text", "draft": n, "text": text})
-            )
-            return {"event": "done", "completions": [asdict(c) for c in completions]}
-    raise ValueError(f"unknown op {frame['op']!r}")
-
-
-def _options(frame: Frame) -> EngineOptions:
-    projector = frame["options"]["projector"]
-    paths = {"path": Path(frame["options"]["path"]), "projector": None if projector is None else Path(projector)}
-    return EngineOptions(**{**frame["options"], **paths})
-
-
-def _messages(frame: Frame, blobs: Sequence[bytes]) -> tuple[ChatMessage, ...]:
-    pictures = iter(blobs)
-    return tuple(
-        ChatMessage(m["role"], m["content"], tuple(next(pictures) for _ in range(m["images"])))
-        for m in frame["messages"]
-    )
-
-
-def _constraint(sent: dict[str, Any] | None) -> Constraint | None:
-    match sent:
-        case {"schema": schema}:
-            return JsonSchema(schema)
-        case {"grammar": grammar}:
-            return Gbnf(grammar)
-    return None
-
-
-def _error(error: ModelError) -> Frame:
-    return {"event": "error", "kind": type(error).__name__, "message": str(error)}
+def _set_adapters(engine: LlamaEngine, frame: Frame) -> None:
+    engine.set_adapters([(Path(path), scale) for path, scale in frame["adapters"]])
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BrokenPipeError:
-        os._exit(0)
-    except Exception:
-        traceback.print_exc()
-        os._exit(1)
+    run_child(_load, {"adapters": _set_adapters})

@@ -16,6 +16,7 @@ import numpy as np
 from llama_cpp.llama_grammar import json_schema_to_gbnf
 
 from models.chat import ChatMessage, Completion, Constraint, Finish, Gbnf, Sampling
+from models.child_loop import OnText, Request
 from models.errors import ConstraintError, ContextOverflow, EngineRefused, ImagesUnsupported
 from models.grammar import bounded_integers_as_enums
 from models.kv_slots import KvSlots
@@ -35,8 +36,6 @@ from models.text_stream import TextStream
 
 _NO_ROOM, _ABORTED = 1, 2
 
-OnText = Callable[[int, str], None]
-
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
@@ -50,15 +49,6 @@ class EngineOptions:
     parallel: int
     kv_type: str
     thinking: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    messages: tuple[ChatMessage, ...]
-    samplings: tuple[Sampling, ...]
-    constraint: Constraint | None
-    record: bool
-    prefill: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +136,9 @@ class LlamaEngine:
         """The cache was computed with the old set, so it is forgotten."""
         self._adapters.set(adapters)
         self._slots.clear()
+
+    def cancel(self) -> None:
+        self.abort.on()
 
     def count_tokens(self, messages: Sequence[ChatMessage], prefill: str = "") -> int:
         with closing(Album()) as album:
