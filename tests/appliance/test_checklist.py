@@ -11,6 +11,7 @@ from appliance.checklist_check import check_items, fault, proof_of, rules_items,
 from appliance.colours import asked_colours
 from appliance.commands.generate import command as generate
 from appliance.errors import UsageError
+from appliance.live import Live
 from appliance.steps import ChecklistItem, RunRequest
 from appliance.store import Store
 from models.chat import Sampling
@@ -276,3 +277,12 @@ def test_what_is_shown_names_origin_proof_and_what_was_not_taken():
     assert shown[0] == "checklist (writer):"
     assert "[delete task]" in shown[3]
     assert shown[-1].startswith("  not taken: Use the list. (untestable")
+
+
+def test_a_run_shows_its_checklist_on_stderr(store, capsys):
+    run = store.add_run(REQUEST)
+    with Live(store, run.id) as live:
+        live("checklist", told(derived(answer(GOOD))[0]))
+    shown = capsys.readouterr()
+    assert "1. Type a title and press Add. → The task is listed below the form.  [add task]" in shown.err
+    assert shown.out == ""
