@@ -154,8 +154,11 @@ class _Loop:
                 cancelled=self.parts.cancelled,
             )
             self._stop_if_cancelled(completions[0])
+            ended = any(completion.finish == "stop" for completion in completions)
             for n, completion in zip(todo, completions, strict=True):
-                self._keep(n, messages, self._continued(messages, start, completion, n))
+                # A draft that finds no end is no loss beside others that did; going on with it alone costs minutes.
+                whole = replace(completion, text=start + completion.text)
+                self._keep(n, messages, whole if ended else self._continued(messages, start, completion, n))
         for i, n in enumerate(ns):
             began = time.monotonic()
             record = self._record(n)

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from appliance.assembly import RealRooms, RealWorkshop, Wishes, make_request
+from appliance.bench.checks import Checks, CheckVerdict, SiteChecks, load_checks, run_checks
+from appliance.bench.lift import Made, Results, lift, measure_site, plan, readable
+from appliance.brief import bench_cases
+from appliance.config import Config, load_config
+from appliance.decide import FIXED
+from appliance.errors import UsageError
+from appliance.output import json_option, print_json, print_table, say
+from appliance.steps import Files, Step
+from appliance.store import Store
+from appliance.worker import execute, stop_on_signals, worker_lease
+
+READY_TIMEOUT_S = 20.0
+
+
+@click.group()
+def command() -> None:
+    """Measure the loop and the judges on this machine."""
+
+
+class Stopped(Exception):
+    """The user stopped the measurement; finished sites are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMaker:
+    """Makes runs like any other, in the store that all runs lie in."""
+
+    store: Store
+    config: Config
+    stop: threading.Event
+
+    def loop(self, brief: str, seed: int) -> Made:
+        return self._made(brief, Wishes(seed=seed))
+
+    def drafts(self, brief: str, seed: int, count: int) -> Made:
+        """Sampling seeds are the run's seed times 1000 plus the step, so these are new ones."""
+        return self._made(brief, Wishes(seed=seed + 5000, steps=count, drafts=count))
+
+    def _made(self, brief: str, wishes: Wishes) -> Made:
+        began = time.monotonic()
+        run = self.store.add_run(make_request(self.config, brief, wishes))
+        execute(run, self.store, RealWorkshop(self.config), self.stop, lambda *_: None, on_stop="stopped")
+        if self.stop.is_set():
+            raise Stopped
+        return Made(run.id, tuple(self.store.steps(run.id)), self._files, time.monotonic() - began)
+
+    def _files(self, step: Step) -> Files:
+        return self.store.files(step.built or step.snapshot)
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxedChecks:
+    """Runs a site's checks on its files in a sandbox of their own."""
+
+    config: Config
+
+    def __call__(self, files: Files, site: SiteChecks) -> Sequence[CheckVerdict]:
+        rooms = RealRooms(self.config)
+        with ExitStack() as stack:
+            container = stack.enter_context(rooms.container("static"))
+            preview = stack.enter_context(rooms.preview(container))
+            container.replace(files)
+            preview.wait_ready(READY_TIMEOUT_S)
+            return run_checks(stack.enter_context(rooms.browser(preview.url)), site)
+
+
+@command.command("run")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results; an interrupted run goes on there.")
+@click.option("--checks", "folder", type=click.Path(path_type=Path), help="Checks of your own instead of the shipped.")
+@click.option("--seeds", type=click.IntRange(1, 20), default=1, show_default=True)
+@click.option("--sites", help="Only these sites, by id, with commas between.")
+@json_option
+def run(out: Path | None, folder: Path | None, seeds: int, sites: str | None, as_json: bool) -> int:
+    """Make sites of shipped briefs in one shot, as drafts alone and by the loop, and run the checks on each."""
+    config, _ = load_config(os.environ)
+    checks = _chosen(load_checks(folder), sites)
+    results = Results(out or config.home / "bench" / "lift")
+    briefs = {name: case.instruction for name, case in bench_cases().items()}
+    workshop = RealWorkshop(config)
+    with Store(config.home) as store, stop_on_signals() as stop, worker_lease(store, workshop, lambda *_: None):
+        todo = plan(checks, range(1, seeds + 1), results.done())
+        maker = StoredMaker(store, config, stop)
+        for n, (site, seed) in enumerate(todo, 1):
+            say(f"{n} of {len(todo)}: site {site}, seed {seed}")
+            try:
+                lines, cases = measure_site(checks[site], briefs[site], seed, maker, FIXED, SandboxedChecks(config))
+            except Stopped:
+                say(f"stopped; the same command goes on in {results.folder}")
+                return 130
+            results.add(lines, cases)
+            say("   " + ", ".join(f"{line.mode} {100 * line.accuracy:.0f} %, {line.tokens} tokens" for line in lines))
+    return _print(results, config, as_json)
+
+
+@command.command("report")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--write", type=click.Path(path_type=Path), help="Also write FILE.json, FILE.jsonl and FILE.md.")
+@json_option
+def report(folder: Path, write: Path | None, as_json: bool) -> int:
+    """The figures of a measurement, from its folder."""
+    config, _ = load_config(os.environ)
+    results = Results(folder)
+    if write is not None:
+        figures = _figures(results, config)
+        lines = [json.dumps(asdict(line), ensure_ascii=False) for line in results.cases()]
+        write.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+        write.with_suffix(".jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+        write.with_suffix(".md").write_text(readable(figures, results.sites()), "utf-8")
+    return _print(results, config, as_json)
+
+
+def _chosen(checks: Checks, sites: str | None) -> Checks:
+    named = sites.split(",") if sites else list(checks)
+    if unknown := sorted(set(named) - set(checks)):
+        raise UsageError(f"There are no checks for {', '.join(unknown)}; there are {', '.join(sorted(checks))}.")
+    if unknown := sorted(set(named) - set(bench_cases())):
+        raise UsageError(f"There is no shipped brief for {', '.join(unknown)}; checks need one.")
+    return {name: checks[name] for name in named}
+
+
+def _figures(results: Results, config: Config) -> dict[str, Any]:
+    request = make_request(config, "A page.", Wishes())
+    facts = {"model": request.model, "profile": request.profile, "steps": request.steps, "drafts": request.drafts}
+    sites = [line for line in results.sites() if (line.site, line.seed) in results.done()]
+    if not sites:
+        raise UsageError(f"{results.folder} holds no finished site; `appliance bench run` measures.")
+    return lift(sites, results.cases(), {**facts, "token_budget": request.token_budget})
+
+
+def _print(results: Results, config: Config, as_json: bool) -> int:
+    figures = _figures(results, config)
+    if as_json:
+        print_json(figures)
+    else:
+        print_table(("figure", "value"), [(name, _shown(value)) for name, value in figures.items()])
+    return 0
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

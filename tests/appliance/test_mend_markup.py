@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+
+from appliance.changes import apply_changes
+from appliance.mend_markup import feature_patch, markup_patch, read_markup
+from appliance.recipes import recipe
+from appliance.steps import ChecklistItem, Finding
+
+PAGE = """<!doctype html><html><body>
+<header><nav><ul><li><a href="#home">Home</a></li></ul></nav></header>
+<main><section class="hero"><h2>Fresh bread</h2><button>Learn More</button></section>
+<section id="order"><h2>Order</h2><form class="f" id="order-form"><input id="name"><button>Send</button></form></section>
+<div class="cards"><button class="b">Buy</button><button class="b">Buy</button></div></main>
+</body></html>"""
+SEARCH = ChecklistItem("Search for recipes.", "Only matches are shown.", "functional", "search", "recipes")
+
+
+def finding(kind, place):
+    return Finding(kind, place, "nothing happens")
+
+
+def mended(patch, reply):
+    artifact = read_markup(patch, reply, cut=False)
+    assert not artifact.problems, artifact.problems
+    files, refused = apply_changes({"index.html": patch.page.encode()}, artifact.changes)
+    assert not refused
+    return files["index.html"].decode()
+
+
+def test_a_new_section_gets_free_ids_and_a_link_in_the_navigation():
+    patch = feature_patch(PAGE, SEARCH, "A site with recipes.")
+    assert "data-search" in patch.messages[1].content
+    assert "- Fresh bread" in patch.messages[1].content
+    page = mended(
+        patch,
+        patch.start + 'order"><h2>Search recipes</h2><input data-search="#name"><ul id="name"></ul></section>\n```',
+    )
+    assert '<section id="order-2"><h2>Search recipes' in page
+    assert 'data-search="#name-2"' in page
+    assert '<li><a href="#order-2">Search recipes</a></li></ul></nav>' in page
+    assert page.index("order-2") < page.index("</main>")
+
+
+def test_a_section_brings_no_script_of_its_own():
+    patch = feature_patch(PAGE, SEARCH, "A site.")
+    page = mended(patch, '```html\n<section id="s"><h2>S</h2></section><script>alert(1)</script>\n```')
+    assert "alert" not in page
+
+
+def test_a_form_gets_a_new_opening_tag_and_keeps_its_id():
+    patch = markup_patch(PAGE, [finding("submit-lost", 'form#order-form (button "Send")')])
+    assert patch.scope == "form"
+    assert "Ids on the page: order" in patch.messages[1].content
+    page = mended(patch, '```html\n<form data-answer="Thank you." onsubmit="x()" id="other">\n```')
+    assert '<form id="order-form" data-answer="Thank you."><input id="name">' in page
+
+
+def test_dead_controls_that_read_alike_are_mended_together_and_offered_no_single_dialog():
+    patch = markup_patch(PAGE, [finding("dead-control", 'button "Buy" in div.cards')])
+    assert "data-open" not in patch.messages[1].content
+    page = mended(patch, '```html\n<button class="b" data-put="#cart">Buy</button>\n```')
+    assert page.count('data-put="#cart"') == 2
+    one = markup_patch(PAGE, [finding("dead-control", 'button "Learn More" in section.hero')])
+    assert "data-open" in one.messages[1].content
+
+
+def test_a_navigation_may_only_lead_to_places_that_are_there():
+    patch = markup_patch(PAGE, [finding("dead-link", 'link "Home" in nav')])
+    assert "- #order: Order" in patch.messages[1].content
+    assert "- #fresh-bread: Fresh bread" in patch.messages[1].content, "a section without an id gets one"
+    page = mended(patch, '```html\n<nav><a href="#fresh-bread">Home</a></nav>\n```')
+    assert '<section class="hero" id="fresh-bread">' in page
+    assert '<a href="#fresh-bread">Home</a>' in page
+
+
+@pytest.mark.parametrize("place", ['button "Not there" in div', "button without words"])
+def test_what_does_not_stand_in_the_source_is_left_to_other_repairs(place):
+    assert markup_patch(PAGE, [finding("dead-control", place)]) is None
+    assert markup_patch(PAGE, [finding("contrast", place)]) is None
+
+
+def test_an_answer_without_a_piece_or_cut_off_changes_nothing():
+    patch = markup_patch(PAGE, [finding("dead-link", "nav")])
+    assert read_markup(patch, "I cannot do that.", cut=False).problems
+    assert read_markup(patch, "```html\n<p>no nav</p>\n```", cut=False).problems == ("the piece came back unchanged",)
+    assert read_markup(patch, "```html\n<nav>", cut=True).truncated
+
+
+@pytest.mark.parametrize(
+    ("task", "proof", "attribute"),
+    [
+        ("Log in to the account", "submit", "data-login"),
+        ("Cast votes for options", "none", "data-vote"),
+        ("Add a product to the cart", "add", "data-put"),
+        ("Generate a sales report", "none", "data-report"),
+        ("Filter by category", "filter", "data-filter"),
+        ("Add a review", "add", "data-add"),
+        ("Send a message", "submit", "data-answer"),
+        ("Look for the company history", "shows-text", "<h2>"),
+    ],
+)
+def test_the_recipe_fits_the_task(task, proof, attribute):
+    assert attribute in recipe(ChecklistItem(task, "", "functional", proof))
