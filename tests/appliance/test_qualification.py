@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -76,7 +77,7 @@ def perfect(messages, sampling):
 
 
 def said(model):
-    return [answer for answer in judge_answers(model)]
+    return list(judge_answers(model))
 
 
 def test_a_judge_that_is_right_and_one_that_always_agrees():
@@ -162,16 +163,20 @@ def test_the_known_picture_is_the_same_everywhere():
 # -- on a real page --------------------------------------------------------------------------------------------------
 
 
-def clicker(messages, sampling):
-    """Does the three tasks as the numbered list of controls allows; what it says of its success plays no part."""
-    asked = "\n".join(message.content for message in messages)
-    steps = next(one for words, one in STEPS.items() if words in asked)
-    turn = TURNS.setdefault(id(steps), 0)
-    TURNS[id(steps)] += 1
-    verb, name, text = steps[min(turn, len(steps) - 1)]
-    if verb == "done":
-        return json.dumps({"thought": "t", "action": "done", "answer": "NO", "reason": "who knows"})
-    return json.dumps({"thought": "t", "action": verb, "element": number(messages[-1].content, name), **text})
+def clicker():
+    """Does the three tasks with the numbered controls; what it says of its success plays no part."""
+    turns = Counter()
+
+    def reply(messages, sampling):
+        asked = "\n".join(message.content for message in messages)
+        task = next(task for task in STEPS if task in asked)
+        verb, name, text = STEPS[task][turns[task]]
+        turns[task] += 1
+        if verb == "done":
+            return json.dumps({"thought": "t", "action": "done", "answer": "NO", "reason": "who knows"})
+        return json.dumps({"thought": "t", "action": verb, "element": number(messages[-1].content, name), **text})
+
+    return reply
 
 
 def number(listed, name):
@@ -189,13 +194,11 @@ STEPS = {
         ("done", "", {}),
     ],
 }
-TURNS: dict[int, int] = {}
 
 
 @pytest.mark.browser
 def test_a_test_counts_by_the_state_of_the_page_and_not_by_what_the_model_says():
-    TURNS.clear()
-    assert gui_results(ScriptedModel(clicker), LocalRooms(), False) == (True, True, True)
+    assert gui_results(ScriptedModel(clicker()), LocalRooms(), False) == (True, True, True)
     boast = json.dumps({"thought": "t", "action": "done", "answer": "YES", "reason": "all done"})
     assert gui_results(ScriptedModel(lambda *_: boast), LocalRooms(), False) == (False, False, False)
 
