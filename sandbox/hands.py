@@ -240,16 +240,16 @@ class Hands:
 
     def marks(self) -> tuple[Mark, ...]:
         self._ready()
-        return tuple(_mark(found) for found in self._ask("marks"))
+        return tuple(_mark(found) for found in self._look("marks"))
 
     def find(self, target: Target) -> Mark | None:
         self._ready()
-        found = self._ask("find", asdict(target))
+        found = self._look("find", asdict(target))
         return _mark(found) if found else None
 
     def view(self) -> PageView:
         self._ready()
-        seen = self._ask("view")
+        seen = self._look("view")
         parts = {name: seen[name] for name in ("url", "texts", "storage", "fields")}
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode("utf-8", "replace")).hexdigest()[:16]
         return PageView(
@@ -304,6 +304,8 @@ class Hands:
         folder.mkdir(exist_ok=True)
         (folder / Path(name).name).write_bytes(content)
         element = self._evaluate(f"element({json.dumps(asdict(target))})", by_value=False)
+        if "objectId" not in element:
+            return self._refused(act, "it went away")
         path = str(folder / Path(name).name)
         self._command("DOM.setFileInputFiles", {"files": [path], "objectId": element["objectId"]})
         return self._finish(act)
@@ -355,7 +357,7 @@ class Hands:
         act = _Act(began, "")
         effect = self._finish(act, events=load.events)
         if load.status is None:
-            return _with(effect, done=False, why="no page answered")
+            return replace(effect, done=False, why="no page answered")
         return effect
 
     def wait_for(self, text: str, timeout_s: float = 5.0) -> Effect:
@@ -372,7 +374,7 @@ class Hands:
             except ScriptFailed:  # it navigated meanwhile
                 continue
         effect = self._finish(act)
-        return effect if answer["found"] else _with(effect, done=False, why=f'"{text}" did not appear')
+        return effect if answer["found"] else replace(effect, done=False, why=f'"{text}" did not appear')
 
     def perform(self, verb: Verb, target: Target | None, text: str = "") -> Effect:
         """The act by name. Raises ValueError for a verb that lacks its target, or an unknown key."""
@@ -420,7 +422,10 @@ class Hands:
         self._ready()
         self.browser.events()
         given = {"verb": verb, "target": asdict(target) if target else None, "prompt": self.settings.prompt_answer}
-        found = self._ask("begin", {**given, **more})
+        try:
+            found = self._look("begin", {**given, **more})
+        except ScriptFailed:
+            return _Act(began, ""), {"why": "the page never comes to rest", "url": ""}
         if found["why"] and "page" not in found:
             return _Act(began, found["url"]), found
         return _Act(began, found["before"]["url"], found["page"], found["before"]), found
@@ -460,7 +465,7 @@ class Hands:
         if seen is None:
             return self._lost(act, events, "the page never comes to rest")
         if not seen["after"]["url"].startswith(self.browser.origin):
-            return self._lost(act, events, f"it leads to {seen['after']['url']}, outside the site")
+            return self._lost(act, events, "it leads to a page that does not load")
         return _effect(act, seen, events)
 
     def _quiet(self, began: float) -> tuple[PageEvent, ...]:
@@ -473,17 +478,23 @@ class Hands:
     def _lost(self, act: _Act, events: tuple[PageEvent, ...], why: str) -> Effect:
         """Back to where the act began, so that the next one finds a page of the site."""
         path = act.url.removeprefix(self.browser.origin) or "/"
-        self.browser.open(path if path.startswith("/") else "/", *self.browser.size)
+        with suppress(ScriptFailed):
+            self.browser.open(path if path.startswith("/") else "/", *self.browser.size)
         return Effect(False, why, act.url, act.url, events=events, seconds=time.monotonic() - act.began, settled=False)
 
     # -- input
 
+    def _input(self, name: str, params: Mapping[str, Any]) -> None:
+        # Pressing may already lead away, and then there is nothing left to let go of.
+        with suppress(ScriptFailed):
+            self._command(f"Input.{name}", params)
+
     def _press_mouse(self, x: float, y: float) -> None:
         where = {"x": x, "y": y}
         button = {**where, "button": "left", "clickCount": 1}
-        self._command("Input.dispatchMouseEvent", {"type": "mouseMoved", **where})
-        self._command("Input.dispatchMouseEvent", {"type": "mousePressed", "buttons": 1, **button})
-        self._command("Input.dispatchMouseEvent", {"type": "mouseReleased", "buttons": 0, **button})
+        self._input("dispatchMouseEvent", {"type": "mouseMoved", **where})
+        self._input("dispatchMouseEvent", {"type": "mousePressed", "buttons": 1, **button})
+        self._input("dispatchMouseEvent", {"type": "mouseReleased", "buttons": 0, **button})
 
     def _type(self, text: str) -> None:
         if not text:
@@ -494,7 +505,7 @@ class Hands:
         if not last.isascii() or not last.isprintable():
             start, last = text, ""
         if start:
-            self._command("Input.insertText", {"text": start})
+            self._input("insertText", {"text": start})
         if last:
             self._press_key(_character(last), 0)
 
@@ -503,8 +514,8 @@ class Hands:
         text = {"text": key.text} if key.text else {}
         down = "keyDown" if key.text else "rawKeyDown"
         commands = {"commands": ["selectAll"]} if key.key == "a" and modifiers == MODIFIERS["Control"] else {}
-        self._command("Input.dispatchKeyEvent", {"type": down, **pressed, **text, **commands})
-        self._command("Input.dispatchKeyEvent", {"type": "keyUp", **pressed})
+        self._input("dispatchKeyEvent", {"type": down, **pressed, **text, **commands})
+        self._input("dispatchKeyEvent", {"type": "keyUp", **pressed})
 
     # -- the way into the page
 
@@ -526,6 +537,13 @@ class Hands:
             self._scripts.append(added["identifier"])
         # A tab that lost the focus would draw no frames.
         self._command("Emulation.setFocusEmulationEnabled", {"enabled": True})
+
+    def _look(self, name: str, given: object = None) -> Any:
+        """What may be asked again when the page leaves meanwhile."""
+        for _ in range(TRIES - 1):
+            with suppress(ScriptFailed):
+                return self._ask(name, given)
+        return self._ask(name, given)
 
     def _ask(self, name: str, given: object = None) -> Any:
         return self._evaluate(f"{name}({json.dumps(given)})")["value"]
@@ -639,10 +657,6 @@ def _effect(act: _Act, seen: Mapping[str, Any], events: tuple[PageEvent, ...]) -
         restless=log["background"] > 0,
         new_document=new_document,
     )
-
-
-def _with(effect: Effect, *, done: bool, why: str) -> Effect:
-    return replace(effect, done=done, why=why)
 
 
 def _mark(found: Mapping[str, Any]) -> Mark:
