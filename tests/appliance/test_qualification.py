@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rooms import LocalRooms, fenced, page
@@ -242,3 +243,12 @@ def test_a_cut_off_page_is_not_whole():
     assert made.figures.pages == 0
     assert made.figures.judge_unjudged == 40
     assert endless.chat(endless.asked[0], Sampling(max_tokens=1)).finish == "length"
+
+
+def test_the_published_thresholds_are_those_of_the_catalog():
+    text = (Path(__file__).parents[2] / "docs" / "qualification.md").read_text("utf-8")
+    assert f"{NEEDED.json_answers} of 6 answers in JSON" in text
+    assert f"{NEEDED.pages} of 3 pages whole" in text
+    assert f"{NEEDED.gui_tests} of 3 tests on a page" in text
+    assert f"{NEEDED.judge_cases} of 40 judge cases, no NO called YES" in text
+    assert (NEEDED.judge_false_yes, NEEDED.picture_answers) == (0, 2)
