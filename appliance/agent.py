@@ -25,6 +25,7 @@ from appliance.grading import Judges
 from appliance.mend import PAGE, Patch, mend_messages, read_patch
 from appliance.mend_markup import MarkupPatch, feature_patch
 from appliance.profiles import Profile
+from appliance.regressions import replays_of
 from appliance.site import Look, Rooms, Site
 from appliance.steps import (
     Artifact,
@@ -46,6 +47,7 @@ from appliance.steps import (
 from appliance.store import CompletionRecord, Run, Store
 from appliance.strategy import Draft, Mend, next_move
 from appliance.strategy import Turn as TakeTurn
+from appliance.tester import Tester
 from models.chat import ChatMessage, ChatModel, Completion, Sampling
 from models.errors import ContextOverflow
 from sandbox.browser import Browser
@@ -72,6 +74,8 @@ class Parts:
     """Exercises each page that passed the audit; None where the rules have no such tester."""
     make_checklist: Callable[[ChatModel, str], Checklist] | None = None
     """Derives the acceptance tests of a run that was given none."""
+    tester: Tester | None = None
+    """Clicks through the checklist when the coder asks for it; None where no model is qualified."""
 
 
 class Cancelled(Exception):
@@ -282,7 +286,7 @@ class _Loop:
         said = feedback(step, self.request, self.checklist.items, artifact.problems)
         return Turn(record.reply, said, self.parts.store.files(step.snapshot))
 
-    def _looked(self, base: Files, artifact: Artifact) -> Look:
+    def _looked(self, base: Files, artifact: Artifact, parent: int | None) -> Look:
         """Apply the artifact and look; an artifact without a usable change stops at the first gate."""
         files, refused = apply_changes(base, artifact.changes)
         problems = (*artifact.problems, *refused)
@@ -291,7 +295,8 @@ class _Loop:
             why = problems[0] if problems else "the reply changes no file"
             return Look(Observation("parse", error=why, notes=notes), {}, base)
         completed = complete(files, self.request.brief, stack=self.request.stack)
-        look = self.site.look(completed.files, self.request.brief)
+        replays = replays_of(lineage(self.parts.store.steps(self.run.id), parent)) if self.parts.explore else ()
+        look = self.site.look(completed.files, self.request.brief, replays)
         observation = replace(look.observation, notes=(*notes, *completed.notes, *look.observation.notes))
         verdicts = self.parts.judges.verdicts(observation, self.checklist.items)
         return replace(look, observation=replace(observation, verdicts=verdicts))
@@ -314,8 +319,10 @@ class _Loop:
     ) -> None:
         if isinstance(artifact.action, Finish | RequestGuiTest) and not artifact.changes:
             look = self._inherited(parent, base)
+            if isinstance(artifact.action, RequestGuiTest) and self.parts.tester and not look.observation.error:
+                look = self._tested(look, self.parts.tester)
         else:
-            look = self._looked(base, artifact)
+            look = self._looked(base, artifact, parent)
         look = replace(look, observation=replace(look.observation, notes=(*notes, *look.observation.notes)))
         step = self._step(n, kind, parent, look, usage, began, aim)
         step = replace(step, signal=_signal(artifact))
@@ -328,6 +335,25 @@ class _Loop:
         step = next(step for step in self.parts.store.steps(self.run.id) if step.n == parent)
         return Look(step.observation, {}, base, self.parts.store.files(step.built))
 
+    def _tested(self, look: Look, tester: Tester) -> Look:
+        """The same page, with what the GUI agent did on it and what the judge made of that."""
+        self.parts.tell("stage", {"stage": "testing"})
+        shots: dict[str, bytes] = {}
+
+        def keep(png: bytes) -> str:
+            shots[name := f"act-{len(shots) + 1}"] = png
+            return _picture(name, png).sha256
+
+        items, exact = self.checklist.items, look.observation.verdicts
+        tested = self.site.visit(look.built or look.files, lambda page: tester.test(page, items, exact, keep))
+        self._raise_if_cancelled()
+        observation = replace(look.observation, traces=tested.traces, verdicts=tested.verdicts)
+        return replace(look, observation=observation, pictures=shots)
+
+    def _raise_if_cancelled(self) -> None:
+        if self.parts.cancelled():
+            raise Cancelled
+
     def _commit_repair(
         self,
         n: int,
@@ -339,7 +365,7 @@ class _Loop:
         finding: Finding,
         patch: Patch | MarkupPatch,
     ) -> None:
-        look = self._looked(base, artifact)
+        look = self._looked(base, artifact, before.n)
         aim = f"repair ({patch.scope}): {describe(finding)}"[:300]
         step = self._step(n, "repair", before.n, look, _usage(record), began, aim)
         kept = _is_better(step, before, self.parts.rules)
@@ -375,7 +401,8 @@ class _Loop:
             step = replace(step, built=snapshot(look.built).id)
         if look.pictures:
             shown = tuple(_picture(name, png) for name, png in look.pictures.items())
-            step = replace(step, observation=replace(step.observation, pictures=shown))
+            pictures = (*step.observation.pictures, *shown)
+            step = replace(step, observation=replace(step.observation, pictures=pictures))
         self.parts.store.add_step(self.run.id, step, look.files, tuple(look.pictures.values()), look.built, tip=tip)
         self.parts.tell("step", {"n": step.n})
 

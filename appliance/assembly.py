@@ -18,15 +18,17 @@ from appliance.explorer import explore
 from appliance.grading import Judges
 from appliance.judge import RulesJudge
 from appliance.profiles import Profile, load_profiles
+from appliance.roles import Roles, choose_roles, judging_model, residency
 from appliance.qualification import Card, Subject, check_model, store_card
 from appliance.steps import Checklist, RunRequest
 from appliance.store import Run, Store
 from models.catalog import load_catalog, load_thresholds
 from models.chat import ChatModel, Sampling
-from models.fetch import ModelShelf
+from models.fetch import InstalledModel, ModelShelf
 from models.hardware import detect_hardware, engine_in_use
 from models.llama import LlamaChild, LlamaSettings
 from models.openai import OpenAIChat
+from models.residency import LentModel
 from sandbox.browser import Browser, BrowserSettings
 from sandbox.container import Container, ContainerSettings
 from sandbox.errors import SandboxError
@@ -165,32 +167,53 @@ class RealWorkshop:
             tell("warning", {"text": unused})
         if run.request.stack == "static":  # needs no network, and takes seconds after an update changed what goes in
             build_image("static", podman_settings(self.config), lambda text: tell("stage", {"stage": text}))
-        with self._model(run.request, profile) as model:
+        faithful = run.request.rules == "faithful"
+        with self._models(run.request, profile, cancelled, faithful) as (model, roles):
+            tell("judges", {"roles": list(roles.told)})
             yield Parts(
                 store=store,
                 model=model,
                 rooms=RealRooms(self.config),
-                judges=Judges(RulesJudge()),
+                judges=Judges(roles.appearance),
                 profile=profile,
                 rules=self.rules(run),
                 cancelled=cancelled,
                 tell=tell,
-                explore=None if run.request.rules == "faithful" else explore,
+                explore=None if faithful else explore,
                 make_checklist=_checklist_maker(profile, cancelled),
+                tester=roles.tester,
             )
 
-    def _model(self, request: RunRequest, profile: Profile) -> ChatModel:
-        engine = self.config.engine
+    @contextmanager
+    def _models(
+        self, request: RunRequest, profile: Profile, cancelled: Callable[[], bool], faithful: bool
+    ) -> Iterator[tuple[ChatModel, Roles]]:
+        """The coder, and who judges: the coder itself, another model beside it or in turns with it, or exact rules."""
+        own, engine = self.config.judge, self.config.engine
         if request.base_url:
-            return OpenAIChat(request.base_url, request.model, context_tokens=engine.remote_context_tokens)
-        installed = shelf(self.config).get(request.model)
-        context = self.config.generate.context_tokens or min(profile.context_tokens, installed.context_tokens)
-        return LlamaChild(
-            LlamaSettings(
-                path=installed.path,
-                context_tokens=context,
-                threads=engine.threads,
-                gpu_layers=engine.gpu_layers,
-                parallel=max(1, request.drafts),
-            )
+            told = ("a remote model was never checked here; rules@1 and explorer@1 judge",)
+            with OpenAIChat(request.base_url, request.model, context_tokens=engine.remote_context_tokens) as remote:
+                yield remote, Roles(RulesJudge(), None, told)
+            return
+        models = shelf(self.config)
+        coder = models.get(request.model)
+        judge = judging_model(models, own, coder)
+        settings = self._settings(request, profile, coder)
+        if judge.name == coder.name:
+            with LlamaChild(settings) as model:
+                yield model, choose_roles(models, own, judge, lambda: model, faithful=faithful, cancelled=cancelled)
+            return
+        with residency(settings, judge) as both:
+            roles = choose_roles(models, own, judge, both.eyes, faithful=faithful, cancelled=cancelled)
+            yield LentModel(both.coder), roles
+
+    def _settings(self, request: RunRequest, profile: Profile, coder: InstalledModel) -> LlamaSettings:
+        engine = self.config.engine
+        return LlamaSettings(
+            path=coder.path,
+            projector=coder.projector_path,
+            context_tokens=self.config.generate.context_tokens or min(profile.context_tokens, coder.context_tokens),
+            threads=engine.threads,
+            gpu_layers=engine.gpu_layers,
+            parallel=max(1, request.drafts),
         )

@@ -48,6 +48,16 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """Who looks and clicks. A model does so only for roles in which `appliance models check` qualified it."""
+
+    model: str = ""
+    """An installed model, best one that sees; empty: the model that writes."""
+    votes: int = 1
+    """How often each opinion is asked for; the median counts."""
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxSettings:
     memory_mib: int = 1024
     pids: int = 256
@@ -59,6 +69,7 @@ class Config:
     home: Path
     generate: GenerateSettings = field(default_factory=GenerateSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
+    judge: JudgeSettings = field(default_factory=JudgeSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Profiles of one's own, `[profiles.NAME]` in the file."""

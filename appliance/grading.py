@@ -10,6 +10,7 @@ from typing import Protocol
 from appliance.coverage import covered
 from appliance.function_judge import JUDGE, grade_function, prove
 from appliance.judge import functionality_unmeasured
+from appliance.rubric import grade_of
 from appliance.steps import Audit, ChecklistItem, Grade, Observation, Proof, Scores, Verdict
 
 SEEN: frozenset[Proof] = frozenset({"shows-text", "none"})
@@ -50,6 +51,8 @@ class Judges:
         if observation.audit is None:
             return Scores(Grade(0.0, f"no page to look at: {observation.error}", self.appearance.judge), unmeasured)
         look = self.appearance.grade(observation.audit, brief, pictures or {})
+        if observation.traces:
+            return Scores(look, grade_of(observation.verdicts))
         if observation.exploration is None:
             reason = observation.error or self.functionality_reason
             return Scores(look, functionality_unmeasured(f"not exercised: {reason}"))

@@ -21,6 +21,10 @@ _STAGES = {
     "starting": "starting the sandbox and the browser",
     "running": "writing the files into the sandbox",
     "looking": "looking at the page",
+    "planning": "drawing up the checklist",
+    "exploring": "trying every control",
+    "replaying": "trying again what worked before",
+    "testing": "clicking through the checklist",
     "judging": "judging",
 }
 _PLAIN_EVERY_S = 15.0
@@ -61,6 +65,9 @@ class Live:
                 self._line(f"  → {where}: {data.get('reason', '')}")
             case "compaction":
                 self._line(f"  the conversation was shortened: {data['turns']} earlier turns left out")
+            case "judges":
+                for line in data["roles"]:
+                    self._line(f"  {line}")
             case "warning":
                 self._line(f"  ! {data['text']}", "red")
             case "error":

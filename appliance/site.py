@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 from appliance.audit import audit
+from appliance.regressions import regressions
+from appliance.replay import Replay
 from appliance.steps import Audit, Exploration, Files, Finding, Observation
 from sandbox.browser import Browser
 from sandbox.container import CommandResult, Container, Wall
 from sandbox.errors import BrowserCrashed, ContainerGone, PackageRefused
 from sandbox.packages import complete_project
 
+T = TypeVar("T")
 BUILD_TIMEOUT_S = 120.0
 READY_TIMEOUT_S = 20.0
 
@@ -88,21 +91,28 @@ class Site:
         """Open everything now, so that a missing part is told before minutes are spent on the model."""
         self._started()
 
-    def look(self, files: Files, brief: str) -> Look:
+    def look(self, files: Files, brief: str, replays: Sequence[Replay] = ()) -> Look:
         """Run the files and look at them. A browser or container that dies is replaced once."""
         try:
-            return self._look(files, brief)
+            return self._look(files, brief, replays)
         except (BrowserCrashed, ContainerGone):
             self.close()
             self._open = ExitStack()
         try:
-            return self._look(files, brief)
+            return self._look(files, brief, replays)
         except BrowserCrashed as error:
             self.close()
             self._open = ExitStack()
             return Look(Observation("page", error=f"the page crashed the browser: {error}"), {}, files)
 
-    def _look(self, files: Files, brief: str) -> Look:
+    def visit(self, files: Files, work: Callable[[Browser], T]) -> T:
+        """Do something on the running site of these files, built already where there is a build."""
+        container, page = self._started()
+        container.replace(files)
+        page.forget()
+        return work(page)
+
+    def _look(self, files: Files, brief: str, replays: Sequence[Replay]) -> Look:
         notes: tuple[str, ...] = ()
         if self._stack == "vite-react":
             try:
@@ -130,6 +140,9 @@ class Site:
         if self._explore is not None and not seen.error:
             self._stage("exploring")
             seen = replace(seen, exploration=self._explore(page))
+        if replays and not seen.error:
+            self._stage("replaying")
+            seen = replace(seen, regressions=regressions(page, replays))
         return Look(seen, pictures, files, dist)
 
     def _started(self) -> tuple[Container, Browser]:

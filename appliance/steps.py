@@ -198,12 +198,15 @@ class Viewport:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A visible heading; `chars` and `blocks` count what stands below it, up to the next one of its level or above."""
+    """A visible heading; the numbers count what stands below it, up to the next one of its level or above."""
 
     level: int
     text: str
     chars: int
     blocks: int
+    """Texts, pictures and controls."""
+    controls: int
+    """Buttons and fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +284,8 @@ class Observation:
     """One for each checklist item, in order; empty where no page was seen."""
     regressions: tuple[Finding, ...] = ()
     """Replays that passed in an earlier step and fail now."""
+    traces: tuple[GuiTrace, ...] = ()
+    """What the GUI agent did, one for each checklist item that it tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,3 +420,5 @@ class GuiTrace:
     url_after: str = ""
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
+    item: int = 0
+    """Number of the checklist item."""

@@ -19,7 +19,7 @@ _KV_VALUE_BYTES = {"f16": 2.0, "q8_0": 34 / 32}
 _GPU_RUNTIME_BYTES = 300 << 20
 _F32 = 4
 # What llama.cpp's CPU backend keeps a second time in another order, for its fast kernels on x86.
-_REPACKED_TYPES = frozenset({"Q4_0", "Q4_K", "Q2_K", "IQ4_NL"})
+_REPACKED_TYPES = frozenset({"Q4_0", "Q4_K", "Q6_K", "Q2_K", "IQ4_NL"})
 
 
 @dataclass(frozen=True, slots=True)

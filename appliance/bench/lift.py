@@ -221,8 +221,8 @@ def lift(sites: Sequence[SiteLine], cases: Sequence[CaseLine], facts: Mapping[st
     over_drafts = _differences(sites, "loop", "drafts")
     valid = sum(line.valid for line in by_mode["loop"])
     count = len(by_mode["loop"])
-    low, high = bootstrap_interval(differences, seed=1)
-    drafts_low, drafts_high = bootstrap_interval(over_drafts, seed=1)
+    low, high = bootstrap_interval(list(differences.values()), seed=1)
+    drafts_low, drafts_high = bootstrap_interval(list(over_drafts.values()), seed=1)
     return {
         "one_shot_accuracy": points["one-shot"],
         "drafts_accuracy": points["drafts"],
