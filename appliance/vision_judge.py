@@ -9,6 +9,7 @@ A model that gives no usable answer in two tries leaves the score unmeasured, an
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -252,14 +253,13 @@ def _greedy(text: str) -> dict[str, Any]:
 
 
 def _cropped(png: bytes, size: tuple[int, int]) -> bytes:
-    """Scaled down to the width, never up; cut below the height."""
+    """Scaled down to the width, never up; cut below the height, and cut first, because pages can be very long."""
     width, height = size
     with Image.open(BytesIO(png)) as opened:
-        image = opened.convert("RGB")
-    if image.width > width:
-        image = image.resize((width, max(1, round(image.height * width / image.width))), Image.Resampling.LANCZOS)
-    if image.height > height:
-        image = image.crop((0, 0, image.width, height))
+        scale = min(1.0, width / opened.width)
+        image = opened.crop((0, 0, opened.width, min(opened.height, math.ceil(height / scale)))).convert("RGB")
+    if scale < 1:
+        image = image.resize((width, max(1, min(height, round(image.height * scale)))), Image.Resampling.LANCZOS)
     buffer = BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

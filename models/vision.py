@@ -77,6 +77,12 @@ class VisionChild:
     def process_id(self) -> int | None:
         return self._child.process_id
 
+    @property
+    def weights_bytes(self) -> int:
+        """What the loaded weights really take."""
+        loaded: int = self._child.ready["weights_bytes"]
+        return loaded
+
     def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         tokens: int = self._child.ask({"op": "count"}, messages)["tokens"]
         return tokens

@@ -10,7 +10,7 @@ from models.wire import Frame
 
 def _load(options: dict[str, Any]) -> tuple[VisionEngine, Frame]:
     engine = VisionEngine(VisionOptions(**{**options, "folder": Path(options["folder"])}))
-    return engine, {"engine": engine.device}
+    return engine, {"engine": engine.device, "weights_bytes": engine.weights_bytes}
 
 
 if __name__ == "__main__":

@@ -91,6 +91,10 @@ class VisionEngine:
         self._controls = _controls(self._tokenizer)
         self._ends = _ends(self._model, self._tokenizer)
 
+    @property
+    def weights_bytes(self) -> int:
+        return int(self._model.get_memory_footprint())
+
     def cancel(self) -> None:
         self._cancelled.set()
 

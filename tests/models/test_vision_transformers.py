@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from appliance.steps import Audit
+from appliance.vision_judge import VisionJudge, VisionSettings
 from models.chat import ChatMessage, ChatModel, Gbnf, JsonSchema, Sampling
 from models.errors import (
     AnswerUnusable,
@@ -149,6 +151,23 @@ def test_a_folder_with_code_of_its_own_is_not_run(folder: Path, tmp_path: Path) 
     (strange / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(EngineRefused, match="code of its own"):
         VisionChild(TransformersSettings(strange, context_tokens=4096))
+
+
+def test_the_matrices_are_held_in_four_bits(child: VisionChild, folder: Path) -> None:
+    stored = (folder / "model.safetensors").stat().st_size
+    assert child.weights_bytes < 0.6 * stored
+
+
+def test_a_judge_that_gets_no_grade_from_it_says_so(child: VisionChild) -> None:
+    """From screenshots to a Grade: the asking is real, and what random weights answer is not taken for a zero."""
+    judge = VisionJudge(lambda: child, child.name, VisionSettings(max_tokens=40))
+    grade = judge.grade(
+        Audit(200, 0.1, "T", 100, (), ()),
+        "A shop for tea.",
+        {"desktop": picture("red", (1280, 900)), "phone": picture("red", (390, 900))},
+    )
+    assert (grade.score, grade.judge) == (None, "vlm:Tiny-VL@1")
+    assert "two tries" in grade.reason
 
 
 def test_the_plan_counts_four_bits_and_the_cache(folder: Path) -> None:
