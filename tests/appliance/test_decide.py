@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from builders import chain, step
 
 from appliance.decide import FAITHFUL, FIXED, Rules, best_step, decide, deliverable, is_error
-from appliance.steps import Backtrack, Continue, Grade, Observation, Scores, Stop
+from appliance.steps import Backtrack, Continue, Grade, Observation, Scores, Stop, Usage
 
 GOOD, POOR = step(0, 4.0), step(0, 1.0, error=True)
 THREE = Rules(errors_in_a_row=3)
@@ -35,6 +37,19 @@ def test_after_a_backtrack_the_count_starts_from_the_target():
 def test_the_limit_counts_every_step_and_finish_ends_the_run():
     assert decide(chain(*[GOOD] * 8), 8, FIXED) == Stop("step limit")
     assert decide([step(1, signal="finish")], 1, FIXED) == Stop("finished")
+
+
+def test_the_token_budget_ends_a_run_before_the_next_step():
+    steps = [replace(step(n), usage=Usage(completion_tokens=400)) for n in (1, 2, 3)]
+    rules = replace(FIXED, token_budget=1200)
+    assert decide(steps[:2], 2, rules) == Continue()
+    assert decide(steps, 3, rules) == Stop("token budget")
+
+
+def test_both_scores_count_alike_and_only_the_reference_looks_at_functions_first():
+    steps = [step(1, 4.0, functionality=3.0), step(2, 3.0, functionality=3.5)]
+    assert best_step(steps, FIXED).n == 1
+    assert best_step(steps, FAITHFUL).n == 2
 
 
 def test_best_is_functionality_then_appearance_then_the_later_step():

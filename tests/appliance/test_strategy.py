@@ -6,7 +6,7 @@ from builders import step
 
 from appliance.decide import FIXED
 from appliance.profiles import load_profiles
-from appliance.steps import Backtrack, Finding, Stop
+from appliance.steps import Backtrack, ChecklistItem, Finding, Stop, Verdict
 from appliance.strategy import Draft, Mend, Turn, next_move
 
 SMALL, STRONG = load_profiles()["small"], load_profiles()["strong"]
@@ -69,9 +69,38 @@ def test_steps_that_are_left_go_to_the_next_best_draft():
     assert move([draft(1, 4.0), draft(2, 2.0, error=True, findings=(THROWS,)), draft(3, 1.0)], 1) == Backtrack(2)
 
 
-def test_five_rejected_repairs_lead_to_the_next_best_draft():
+def test_eight_rejected_repairs_lead_to_the_next_best_draft():
     rules = replace(FIXED, steps=20)
     drafts = [draft(1, 4.5, findings=(OVERFLOW,)), draft(2, 3.0), draft(3, 4.0)]
-    bad = [step(n, parent=1, kind="repair", verdict="rejected") for n in range(4, 9)]
+    bad = [step(n, parent=1, kind="repair", verdict="rejected") for n in range(4, 12)]
     assert next_move([*drafts, *bad], 1, SMALL, 3, rules) == Backtrack(3)
     assert next_move([drafts[0], *bad], 1, SMALL, 1, rules) == Stop("no repair helped")
+
+
+ITEMS = (
+    ChecklistItem("Look for the team.", "", "data-display", "shows-text", "team"),
+    ChecklistItem("Search the bread.", "", "functional", "search", "bread"),
+    ChecklistItem("Look at the colours.", "", "design", "colour", "teal"),
+)
+
+
+def judged(*answers, findings=()):
+    made = draft(1, findings=findings)
+    verdicts = tuple(Verdict(n, answer, "explorer@1", "seen") for n, answer in enumerate(answers))
+    return replace(made, observation=replace(made.observation, verdicts=verdicts))
+
+
+def aimed_at(step_):
+    move = next_move([step_], 1, SMALL, 1, FIXED, ITEMS)
+    return move.findings[0].place if isinstance(move, Mend) else move
+
+
+def test_what_the_checklist_refutes_comes_after_exceptions_and_before_the_look():
+    assert aimed_at(judged("YES", "NO", "YES", findings=(OVERFLOW,))) == "item 1"
+    assert aimed_at(judged("YES", "NO", "YES", findings=(OVERFLOW, THROWS))) == "index.html:9"
+
+
+def test_what_nobody_could_judge_comes_last_and_design_is_never_a_section():
+    assert aimed_at(judged("unjudged", "YES", "YES", findings=(OVERFLOW,))) == "table"
+    assert aimed_at(judged("unjudged", "YES", "unjudged")) == "item 0"
+    assert aimed_at(judged("YES", "YES", "unjudged")) == Stop("nothing left to mend")
