@@ -196,7 +196,6 @@ def _last_doing(text: str) -> tuple[Proof, int, int] | None:
 
 def _nouns(phrase: str) -> list[str]:
     words = re.findall(r"[^\W\d_][\w-]*", phrase.lower().replace("'s", "").replace("’s", ""))
-
     return [word for word in words if len(word) > 2 and not {word, stem(word)} & _GENERIC_NOUNS and not _is_verb(word)]
 
 
@@ -237,11 +236,10 @@ def fault(item: ChecklistItem, brief: str, kept: Sequence[ChecklistItem]) -> str
     if len(item.expected.split()) < 2 or len(item.task) < 4:
         return "untestable: it does not say what should come of it"
     if is_about_colours(item):
-        return (
-            "duplicate: the colours of the brief are an item of their own"
-            if asked_colours(brief)
-            else ("invented: the brief asks for no colours")
-        )
+        if not asked_colours(brief):
+            return "invented: the brief asks for no colours"
+        return "duplicate: the colours of the brief are an item of their own"
+
     if match := _OUT_OF_SIGHT.search(f"{item.task} {item.expected}"):
         return f"untestable: “{match.group()}” cannot be seen in a browser"
     if (vague := _VAGUE.search(item.expected)) and len(_content(_VAGUE.sub(" ", item.expected))) < 2:
@@ -327,10 +325,12 @@ def colour_item(brief: str) -> ChecklistItem | None:
     if not asked:
         return None
     said = {"background": "the background is {}", "components": "buttons, cards and headers are {}"}
-    parts = [said[colour.role].format(colour.name) for colour in asked]
+
+    expected = " and ".join(said[colour.role].format(colour.name) for colour in asked)
+
     return ChecklistItem(
         task="Look at the colours of the page.",
-        expected=f"{' and '.join(parts)}."[0].upper() + f"{' and '.join(parts)}."[1:],
+        expected=f"{expected[0].upper()}{expected[1:]}.",
         kind="design",
         proof="colour",
         subject=", ".join(dict.fromkeys(colour.name for colour in asked)),
@@ -346,12 +346,10 @@ def rules_items(brief: str) -> tuple[ChecklistItem, ...]:
     for item in found:
         if not _says_again(item, unique) and not (item.proof == "shows-text" and not item.subject):
             unique.append(item)
-    ranked = sorted(
-        unique, key=lambda item: ("none", "shows-text").index(item.proof) if item.kind != "functional" else -1
-    )
+    ranked = sorted(unique, key=lambda item: item.kind != "functional")
     chosen = [item for item in unique if item in ranked[:room]]
     for spare in _spare_items(brief):
-        if len(chosen) < max(FEWEST - (colour is not None), 3):
+        if len(chosen) < FEWEST - (colour is not None):
             chosen.append(spare)
     return (*chosen, *((colour,) if colour else ()))
 
@@ -361,9 +359,7 @@ def _says_again(item: ChecklistItem, others: Sequence[ChecklistItem]) -> bool:
     for other in others:
         known = set(_content(other.task))
         same_proof = item.proof == other.proof and (item.subject == other.subject or not item.subject)
-        if (same_proof and item.proof not in ("none", "shows-text")) or (
-            words <= known and item.proof in (other.proof, "none")
-        ):
+        if (same_proof and item.proof != "none") or (words <= known and item.proof in (other.proof, "none")):
             return True
     return False
 
@@ -431,9 +427,16 @@ def _clauses(brief: str) -> Iterator[str]:
         yield from _with_objects(_listed(listed))
 
 
+_LEAD = re.compile(
+    r"^(?:(?:also|then|to|for|(?:be )?able to|the (?:web)?(?:site|page|app|application|system|platform)"
+    r" (?:will|should|can)(?: also)?(?: automatically)?)\s+)+",
+    re.IGNORECASE,
+)
+
+
 def _listed(text: str) -> list[str]:
     parts = re.split(r"\s*[,;、，]\s*(?:and |or |as well as )?|\s+(?:and|as well as)\s+(?:then\s+)?", text)
-    cleaned = (re.sub(r"^(?:also|then|to|for|the website will automatically)\s+", "", part.strip()) for part in parts)
+    cleaned = (_LEAD.sub("", part.strip()) for part in parts)
     return [part for part in cleaned if part and not re.fullmatch(r"(?:etc|more|so on|others?)\.?|and", part)]
 
 
@@ -454,7 +457,7 @@ def _with_objects(parts: Sequence[str]) -> Iterator[str]:
 
 
 def _begins(part: str) -> bool:
-    return bool(_VERB.match(part) or re.match(r"\w{2,}ing\b", part))
+    return bool(_VERB.match(part) or _SEEN_FIRST.match(part) or re.match(r"\w{2,}ing\b", part))
 
 
 def _spare_items(brief: str) -> tuple[ChecklistItem, ...]:
