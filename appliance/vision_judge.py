@@ -261,5 +261,5 @@ def _cropped(png: bytes, size: tuple[int, int]) -> bytes:
     if scale < 1:
         image = image.resize((width, max(1, min(height, round(image.height * scale)))), Image.Resampling.LANCZOS)
     buffer = BytesIO()
-    image.save(buffer, "PNG")
+    image.save(buffer, "PNG", compress_level=1)  # it goes no further than the next process
     return buffer.getvalue()

@@ -3,7 +3,6 @@
 import io
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
 from builders import audit
@@ -28,7 +27,8 @@ def png(width: int, height: int, colour: str = "white") -> bytes:
     return buffer.getvalue()
 
 
-PICTURES = {"desktop": png(1280, 3000), "phone": png(390, 2400)}
+PICTURES = {"desktop": png(320, 200), "phone": png(98, 200)}
+LONG_PICTURES = {"desktop": png(1280, 3000), "phone": png(390, 2400)}
 
 
 def answer(grade: object, **changed: object) -> str:
@@ -161,7 +161,7 @@ def test_the_brief_cannot_end_its_quotation() -> None:
 
 def test_both_pictures_are_shown_desktop_first_and_small_enough() -> None:
     model = ScriptedModel([answer(3)])
-    VisionJudge(lambda: model, "x").grade(audit(), BRIEF, PICTURES)
+    VisionJudge(lambda: model, "x").grade(audit(), BRIEF, LONG_PICTURES)
     shown = [Image.open(io.BytesIO(image)).size for image in model.asked[0][-1].images]
     assert shown == [(1024, 1536), (390, 1536)]
 
@@ -175,7 +175,7 @@ def test_the_reference_asks_twice_with_one_picture_and_never_shows_the_brief() -
         'Sure: {"analysis": "Fine.", "grade": 4} as asked',
     ]
     model = ScriptedModel(replies)
-    grade = VisionJudge(lambda: model, "x", FAITHFUL_EYES).grade(audit(), BRIEF, PICTURES)
+    grade = VisionJudge(lambda: model, "x", FAITHFUL_EYES).grade(audit(), BRIEF, LONG_PICTURES)
     assert (grade.score, grade.reason, grade.suggestion) == (4.0, "A page.", "Gaps.")
     assert len(model.asked) == 2
     assert all(len(talk[-1].images) == 1 for talk in model.asked)
@@ -276,7 +276,7 @@ def test_a_real_page_becomes_a_grade_through_llama(
 def test_two_large_screenshots_become_a_grade_through_llama(tiny_eyes: LlamaChild) -> None:
     """What a random model thinks is noise, but it is noise in the asked form, from pictures that were made to fit."""
     judge = VisionJudge(lambda: tiny_eyes, tiny_eyes.name, VisionSettings(text_chars=20, max_tokens=600))
-    grade = judge.grade(audit(), BRIEF, PICTURES)
+    grade = judge.grade(audit(), BRIEF, LONG_PICTURES)
     assert grade.score is not None
     assert 0 <= grade.score <= 5
     assert grade.judge == "vlm:tiny-vision@1"
@@ -286,7 +286,7 @@ def test_quoting_marks_every_line() -> None:
     assert quoted("a\n\nb") == "| a\n| \n| b"
 
 
-def test_a_context_that_no_size_fits_is_a_reason(tmp_path: Path) -> None:
+def test_a_context_that_no_size_fits_is_a_reason() -> None:
     model = ScriptedModel([answer(3)], context_tokens=4096)
     judge = VisionJudge(lambda: model, "x", VisionSettings(max_tokens=3000))
     grade = judge.grade(audit(), BRIEF, PICTURES)
