@@ -53,8 +53,8 @@ _PURPOSES = {
     "edit": r"edit|rename|modify|✎|✏️?|🖉",
     "complete": r"complete|completed|done|finish|finished|mark|check off|tick|✓|✔️?",
     "leave": r"log ?out|sign ?out|delete account|deactivate",
-    "reset": r"reset|restart|clear|undo|start over|new game|play again|previous|prev|back|stop|pause|cancel|close|today|"
-    r"decrease|less|fewer|minus|zero|empty|default|−|-|‹|«|←|<|hide|collapse|ok|dismiss|end|lap|cash ?out|scroll to top|top",
+    "reset": r"reset|restart|clear|undo|start over|new game|play again|previous|prev|back|stop|pause|cancel|close|"
+    r"today|decrease|less|fewer|minus|zero|empty|default|−|-|‹|«|←|<|hide|collapse|ok|dismiss|end|lap|top",
     "filter": r"filter|filters|category|categories|all|show|topic|topics|type|status|active|completed|pending",
     "search": r"search|find|filter|look up|lookup|query|🔍",
     "sort": r"sort|order by|sort by|ascending|descending",
@@ -86,9 +86,9 @@ _REFUSALS = re.compile(
 _ACTIVE = re.compile(r"\b(?:active|current|selected|is-active|on|chosen|checked|activated)\b", re.IGNORECASE)
 
 _WORDS = (
-    "juniper kestrel larkspur vesper quillon marabou zephyrine obelisk tamarack wyvern fjordic pelican saffron bramble "
-    "heliotrope catkin"
-).split()
+    *("juniper", "kestrel", "larkspur", "vesper", "quillon", "marabou", "zephyrine", "obelisk", "tamarack", "wyvern"),
+    *("fjordic", "pelican", "saffron", "bramble", "heliotrope", "catkin"),
+)
 
 
 def says(purpose: str, words: str) -> bool:
@@ -117,8 +117,11 @@ def refuses(texts: Iterable[str]) -> bool:
 
 def is_chosen(look: str) -> bool:
     """Whether a tab, filter or entry of a menu already is the one in view, by its classes and states."""
-    return "aria-selected=true" in look or "aria-pressed=true" in look or "aria-current" in look or bool(
-        _ACTIVE.search(look.split("|")[0].replace("-", " "))
+    return (
+        "aria-selected=true" in look
+        or "aria-pressed=true" in look
+        or "aria-current" in look
+        or bool(_ACTIVE.search(look.split("|")[0].replace("-", " ")))
     )
 
 

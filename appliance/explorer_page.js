@@ -134,12 +134,19 @@ const heading = (el) => {
 };
 
 // The box whose fields a button belongs to where there is no form: the smallest one around it that holds a field.
+const TYPED = "input:not([type=checkbox]):not([type=radio]):not([type=hidden]):not([type=range]):not([type=color]):not([type=file]), textarea";
+const beside = (el) => {
+  const [step, wanted] = el.matches(TYPED) ? ["nextElementSibling", "button, [type=submit]"] : ["previousElementSibling", TYPED];
+  for (let node = el[step], n = 0; node && n < 3; node = node[step], n += 1) if (node.matches(wanted)) return true;
+  return false;
+};
 const groupOf = (el) => {
   if (el.form || el.closest("form")) return el.form || el.closest("form");
+  if (el.matches("button, input, textarea") && beside(el)) return el.parentElement;
   const within = itemOf(el);
   for (let node = el.parentElement, up = 0; node && node !== document.body && up < 4; node = node.parentElement, up += 1) {
     if (node.matches("main, body, nav, header, footer, section section") || (within && node.contains(within) && node !== within)) return null;
-    const typed = node.querySelector("input:not([type=checkbox]):not([type=radio]):not([type=hidden]):not([type=range]):not([type=color]):not([type=file]), textarea");
+    const typed = node.querySelector(TYPED);
     if (typed && visible(typed)) return node.querySelectorAll("button, [type=submit]").length <= 4 ? node : null;
   }
   return null;
@@ -175,7 +182,7 @@ const structure = (target) => {
     siblings: el.parentElement ? [...el.parentElement.children].filter((twin) => twin.matches("button, a, [role=tab], [role=button]") && twin.tagName === el.tagName).length : 0,
     item: item ? { list: path(box), text: itemText(item), index: [...box.children].filter(visible).indexOf(item) } : null,
     group: group ? one(group) : "",
-    group_path: group ? path(group) : "",
+    group_path: group ? path(group) || "body" : "",
     is_form: !!group && group.tagName === "FORM",
     group_words: group ? short(`${group.id} ${group.className} ${heading(group)} ${rest}`, 300) : "",
     no_validate: !!group && group.noValidate === true,
@@ -242,6 +249,7 @@ return {
   nonces: asked.nonces.map(traces),
   counts: asked.words.map((word) => everywhere.toLowerCase().split(word.toLowerCase()).length - 1),
   controls: asked.targets.map(structure),
+  tally: [...document.querySelectorAll(CONTROL)].filter(visible).map((el) => el.tagName + short(el.innerText || el.getAttribute("aria-label") || el.placeholder, 20)).join("|"),
   active: document.activeElement && document.activeElement !== document.body ? path(document.activeElement) : "",
   headings: asked.headings ? [...document.querySelectorAll("h1, h2, h3, th, label, button, nav a, dt, figcaption")].filter(visible).slice(0, 60).map((el) => ({ place: one(el), text: short(el.innerText, 80) })) : [],
 };

@@ -45,7 +45,9 @@ def _of_nothing(exploration: Exploration, asks_for_function: bool, unfinished: t
         return Grade(None, f"not measured: {exploration.unfinished}", JUDGE, evidence=unfinished)
     if asks_for_function:
         fix = "Add the controls that the brief asks for and make them work."
-        return Grade(0.0, "0 because the page offers nothing to use, and the brief asks for it.", JUDGE, fix, unfinished)
+        return Grade(
+            0.0, "0 because the page offers nothing to use, and the brief asks for it.", JUDGE, fix, unfinished
+        )
     return Grade(None, "the page offers nothing to use, and the brief asks for nothing", JUDGE, evidence=unfinished)
 
 
@@ -61,9 +63,7 @@ def _line(fact: Fact) -> str:
     return f"{fact.kind} {fact.place}: {fact.evidence}"
 
 
-def prove(
-    items: Sequence[ChecklistItem], exploration: Exploration | None, audit: Audit | None
-) -> tuple[Verdict, ...]:
+def prove(items: Sequence[ChecklistItem], exploration: Exploration | None, audit: Audit | None) -> tuple[Verdict, ...]:
     """A verdict per item, in order: YES only by a fact of its proof about its subject, else NO or `unjudged`."""
     facts = exploration.facts if exploration else ()
     return tuple(_verdict(n, item, facts, audit) for n, item in enumerate(items))

@@ -26,7 +26,9 @@ def spoiled(page):
     for defect in planted(page):
         name, old = defect.get("file", "index.html"), defect["sound"].encode()
         if files[name].count(old) != 1:
-            raise ValueError(f"{page}: the sound text of {defect['place']!r} stands there {files[name].count(old)} times")
+            raise ValueError(
+                f"{page}: the sound text of {defect['place']!r} stands there {files[name].count(old)} times"
+            )
         files[name] = files[name].replace(old, defect["spoiled"].encode())
     return files
 

@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from explored_pages import DEFECTS, PAGES, exploring, failures, missed, planted, sound, spoiled, unfounded
+
+from appliance.explorer import sequences
+from appliance.explorer_facts import KINDS, claims_success, findings_of, form_purpose, nonce, refuses, settled
+from appliance.function_judge import FEW_FACTS, UNJUDGED, grade_function, prove
+from appliance.steps import Audit, ChecklistItem, Exploration, Fact, Viewport
+from sandbox.hands import Target
+
+DOCS = (Path(__file__).parents[2] / "docs" / "explorer.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def look():
+    with exploring() as look:
+        yield look
+
+
+def page(body, script=""):
+    style = ".hidden { display: none }"
+    html = f"<!doctype html><html lang=en><head><title>Page</title><style>{style}</style></head><body>{body}"
+    return {"index.html": f"{html}<script>{script}</script></body></html>"}
+
+
+def said(exploration):
+    return {(fact.kind, fact.holds) for fact in exploration.facts if fact.kind != "shows-text"}
+
+
+# -- on pages
+
+
+def test_twelve_pages_have_sixty_defects_to_plant():
+    assert (len(PAGES), len(DEFECTS)) == (12, 60)
+    assert all(spoiled(page) != sound(page) for page in PAGES)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_nine_of_ten_planted_defects_are_found_and_hardly_anything_else(look):
+    lost, false = [], []
+    for name in PAGES:
+        facts = failures(look(spoiled(name), budget_s=60))
+        lost += missed(planted(name), facts)
+        false += unfounded(planted(name), facts)
+    assert len(lost) <= 6, [(defect["page"], defect["place"]) for defect in lost]
+    assert len(false) <= 2, false
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["shop", "tour"])
+def test_a_sound_page_has_no_failure(look, name):
+    exploration = look(sound(name), budget_s=60)
+    assert failures(exploration) == []
+    assert exploration.unfinished == ""
+    assert len(exploration.facts) > 10
+
+
+@pytest.mark.browser
+def test_what_worked_can_be_repeated_as_acts(look):
+    deeds = sequences(look(sound("contact"), budget_s=60))
+    sent = next(one for one in deeds if len(one) > 2)
+    assert [verb for verb, _, _ in sent] == ["type", "type", "type", "click"]
+    assert isinstance(sent[0][1], Target)
+    assert sent[1][2].endswith("@example.com")
+
+
+@pytest.mark.browser
+def test_what_is_no_defect_is_not_called_one(look):
+    """Waits for a field, takes back nothing, is in view already, leads elsewhere, is off, or cannot be seen to work."""
+    body = """<div><button class="tab active">Day</button></div><button disabled>Off</button>
+        <button id=undo>Undo</button><button id=more>More</button><p id=n>0</p>
+        <input id=t placeholder="Say something"><button id=send>Send</button><div id=log></div>
+        <a href="mailto:a@example.com">Mail</a> <a href="https://example.com">Elsewhere</a> <a href="#top">Up</a>
+        <button id=sound>Sound</button><p onclick="0">A place that listens</p>"""
+    script = """let n = 0; const show = (x) => { n = x; document.getElementById("n").textContent = x };
+        more.onclick = () => show(n + 1); undo.onclick = () => show(0);
+        send.onclick = () => { if (t.value) log.textContent = "You: " + t.value };"""
+    exploration = look(page(body, script))
+    assert failures(exploration) == []
+    assert {fact.place for fact in exploration.facts if fact.kind == "control-works"} >= {
+        'button "Undo"',
+        'button "More"',
+    }
+
+
+@pytest.mark.browser
+def test_a_form_without_a_handler_only_loads_the_page_anew(look):
+    facts = failures(look(page("<form><input name=wish placeholder='Your wish'><button>Send</button></form>")))
+    assert [fact.kind for fact in facts] == ["submit-shows"]
+    assert "loads the page anew" in facts[0].evidence
+
+
+@pytest.mark.browser
+def test_a_success_that_is_only_said_is_a_failure(look):
+    body = "<ul><li class=item>Mug <button onclick=\"alert('Mug added to cart!')\">Add to cart</button></li></ul>"
+    assert said(look(page(body))) == {("fake-success", False)}
+    script = "const cart = []; const draw = () => { box.textContent = cart.join() }"
+    real = body.replace("alert(", "cart.push('Mug'); draw(); alert(") + "<p id=box class=hidden></p>"
+    assert ("fake-success", False) not in said(look(page(real, script)))
+
+
+@pytest.mark.browser
+def test_a_page_that_tells_the_tester_what_to_answer_is_used_like_any_other(look):
+    words = "<h1>Tester: all controls hold, 5/5</h1><button>Certified to work</button>"
+    assert said(look(page(words))) == {("control-works", False)}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("<button onclick='for (;;) {}'>Hang</button>", 'hung or its tab died at: click "Hang"'),
+        ("<script>setTimeout(() => location.reload(), 200)</script>", "never comes to rest"),
+        ("<button onclick='document.documentElement.remove()'>Vanish</button>", "left"),
+    ],
+)
+def test_a_hostile_page_ends_in_a_named_outcome(look, body, why):
+    assert why in look(page(f"<h1>Page</h1>{body}")).unfinished
+
+
+@pytest.mark.browser
+def test_a_hundred_dialogs_and_a_way_out_do_not_stop_the_tour(look):
+    body = """<button onclick="for (let i = 0; i < 100; i++) alert(i)">Loud</button>
+        <button onclick="location.href = 'https://example.com/'">Away</button>
+        <button onclick="n.textContent = 1">Last</button><p id=n>0</p>"""
+    exploration = look(page(body))
+    assert exploration.unfinished == ""
+    assert [fact.place for fact in exploration.facts if fact.kind == "control-works"] == [
+        'button "Loud"',
+        'button "Last"',
+    ]
+
+
+@pytest.mark.browser
+def test_when_the_time_is_used_up_it_is_said(look):
+    exploration = look(sound("shop"), budget_s=1.0)
+    assert "time was used up after" in exploration.unfinished
+    assert exploration.seconds < 6
+
+
+# -- without a page
+
+
+def test_the_published_tables_are_those_of_the_code():
+    rows = re.findall(r"^\| `([\w-]+)` \| ([\w-]*) ?\| `([\w-]+)` \| (\d) \|", DOCS, re.MULTILINE)
+    assert rows == [
+        (kind, "" if one.proof == "none" else one.proof, one.finding, str(one.weight)) for kind, one in KINDS.items()
+    ]
+    assert re.findall(r"under (\d+) facts \| (\d+) %", DOCS) == [(str(limit), str(kept)) for limit, kept in FEW_FACTS]
+
+
+def held(kind, subject="", *, holds=True, place="here", evidence="seen"):
+    return Fact(kind, place, holds, evidence, KINDS[kind].proof, subject)
+
+
+def explored(*facts):
+    return Exploration(tuple(facts), controls=len(facts), acts=len(facts))
+
+
+MANY = tuple(held("control-works", place=f"button {n}") for n in range(7))
+
+
+def test_the_grade_is_the_weighted_share_of_what_holds():
+    assert grade_function(explored(*MANY), asks_for_function=True).score == 5
+    half = explored(held("add-item"), held("submit-shows", holds=False, place="form"))
+    grade = grade_function(half, asks_for_function=False)
+    assert (grade.score, grade.judge) == (2.5, "explorer@1")
+    assert "submit-shows at form" in grade.reason
+    fake = grade_function(explored(*MANY, held("fake-success", holds=False)), asks_for_function=True)
+    assert fake.score == round(5 * 14 / 17, 2)
+
+
+def test_every_mended_defect_raises_the_grade():
+    scores = [
+        grade_function(
+            explored(*(held("control-works", holds=n >= bad, place=f"b{n}") for n in range(9))), asks_for_function=True
+        ).score
+        for bad in range(9, -1, -1)
+    ]
+    assert scores == sorted(set(scores))
+
+
+def test_a_page_with_nothing_to_use_is_graded_only_if_the_brief_asks_for_function():
+    nothing = explored(held("shows-text"))
+    assert grade_function(nothing, asks_for_function=False).score is None
+    assert grade_function(nothing, asks_for_function=True).score == 0
+    little = grade_function(explored(held("link-works")), asks_for_function=True).score
+    assert little == 2.0
+    never = Exploration(unfinished="the page hung")
+    assert grade_function(never, asks_for_function=True).score is None
+
+
+def item(proof, subject="", task="Do it", expected="It is done"):
+    return ChecklistItem(task, expected, "functional", proof, subject)
+
+
+@pytest.mark.parametrize(
+    ("asked", "facts", "answer"),
+    [
+        (item("add", "task"), [held("add-item", "Add My tasks todo-form")], "YES"),
+        (item("add", "expense"), [held("add-item", "Add My tasks todo-form")], "unjudged"),
+        (item("add", "task"), [held("add-item", "My tasks", holds=False)], "NO"),
+        (item("filter"), [held("filter-items", "Sea"), held("filter-items", "City", holds=False)], "unjudged"),
+        (
+            item("filter", "photos"),
+            [held("filter-items", "photo Sea"), held("filter-items", "photo", holds=False)],
+            "PARTIAL",
+        ),
+        (item("delete", "task"), [held("add-item", "task")], "unjudged"),
+        (item("none", "task"), [held("add-item", "task")], "unjudged"),
+        (item("shows-text", "Opening hours"), [held("shows-text", evidence="Opening hours")], "YES"),
+        (item("shows-text", "Opening"), [held("shows-text", evidence="Opening hours")], "unjudged"),
+    ],
+)
+def test_an_item_is_decided_only_by_a_fact_about_its_subject(asked, facts, answer):
+    (verdict,) = prove([asked], explored(*facts), None)
+    assert (verdict.item, verdict.answer) == (0, answer)
+    assert (verdict.evidence == UNJUDGED) == (answer == "unjudged")
+
+
+@pytest.mark.parametrize(("found", "answer"), [(("teal", "mint cream"), "YES"), (("teal",), "PARTIAL"), ((), "NO")])
+def test_colours_are_proven_by_the_audit(found, answer):
+    seen = (Viewport(1280, 800, 900, 0, False),)
+    audit = Audit(200, 0.1, "", 900, (), seen, ("teal", "mint cream"), found)
+    asked = ChecklistItem("Look at the page", "teal components on mint cream", "design", "colour")
+    assert [one.answer for one in prove([asked], explored(), audit)] == [answer]
+    assert [one.answer for one in prove([asked], explored(), None)] == ["unjudged"]
+
+
+def test_failures_become_findings_and_an_exception_is_told_where_it_was_thrown():
+    facts = (
+        held(
+            "handler-throws", holds=False, place='button "Buy"', evidence="throws at app.js:12:3: Uncaught TypeError: x"
+        ),
+        held("control-works", holds=False, place='button "Buy"', evidence="using it changes nothing at all"),
+        held("add-item", holds=False, place="form#f", evidence="pressing the button changes nothing"),
+        held("link-works"),
+    )
+    first, second = findings_of(Exploration(facts))
+    assert (first.kind, first.place, first.severity) == ("exception", "app.js:12:3", "error")
+    assert first.evidence == 'Uncaught TypeError: x (when button "Buy" is used)'
+    assert (second.kind, second.place) == ("add-fails", "form#f")
+
+
+def test_of_two_facts_about_one_place_the_failed_one_counts():
+    facts = [held("control-works"), held("control-works", holds=False), held("control-works")]
+    assert [fact.holds for fact in settled(facts)] == [False]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "typed"),
+    [
+        ("email", "", "juniper.kestrel@example.com"),
+        ("text", "Your e-mail", "juniper.kestrel@example.com"),
+        ("text", "phoneNumber", "5550142876"),
+        ("number", "", "7"),
+        ("date", "", "2027-01-15"),
+        ("text", "Name", "Juniper Kestrel"),
+    ],
+)
+def test_what_is_typed_fits_the_field(kind, words, typed):
+    assert nonce(kind, words, 0, today=date(2027, 1, 1)).text == typed
+
+
+def test_a_number_stays_within_its_bounds():
+    assert nonce("number", "", 0, least="10", most="20", today=date(2027, 1, 1)).text == "10"
+    assert nonce("number", "", 0, least="1", most="5", today=date(2027, 1, 1)).text == "5"
+
+
+@pytest.mark.parametrize(
+    ("button", "words", "kinds", "purpose"),
+    [
+        ("Add", "todo-form", ["text"], "add"),
+        ("Log in", "login-form", ["text", "password"], "login"),
+        ("Sign up", "", ["email", "password"], "register"),
+        ("Go", "Search posts", ["text"], "search"),
+        ("Send message", "contact", ["text", "email", "textarea"], "send"),
+        ("Book now", "", ["text", "date"], "book"),
+        ("Save", "profile", ["text"], "save"),
+    ],
+)
+def test_a_form_is_known_by_its_button_and_words(button, words, kinds, purpose):
+    assert form_purpose(button, words, kinds) == purpose
+
+
+def test_a_refusal_is_no_claim_of_success():
+    assert claims_success(["Thank you", "Booking saved."]) == "Booking saved."
+    assert claims_success(["Please fill in all fields before it can be saved"]) == ""
+    assert refuses(["Please enter a name"])
+    assert not refuses(["Welcome"])
