@@ -32,8 +32,9 @@ class LocalRooms:
 class ScriptedWorkshop:
     """`script` maps a run to the model's replies."""
 
-    def __init__(self, script, rooms=None):
-        self.script, self.rooms = script, rooms or LocalRooms()
+    def __init__(self, script, rooms=None, **parts):
+        """`parts` are further ones of `Parts`; `tester` is made from the scripted model."""
+        self.script, self.rooms, self.more = script, rooms or LocalRooms(), parts
         self.models = []
 
     def rules(self, run):
@@ -55,6 +56,7 @@ class ScriptedWorkshop:
                 rules=self.rules(run),
                 cancelled=cancelled,
                 tell=tell,
+                **{name: part(model) if name == "tester" else part for name, part in self.more.items()},
             )
 
 
