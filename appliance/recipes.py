@@ -18,6 +18,7 @@ _BY_WORDS = (
         "report",
         r"\breports?\b|\bcharts?\b|\bgraphs?\b|statistic|analytic|visuali[sz]|\btrends?\b|\btotals?\b|dashboard",
     ),
+    ("complete", r"\bto-?dos?\b|\btasks?\b|mark (?:as )?(?:done|complete)|\bcomplet"),
     ("search", r"\bsearch|\bquer(?:y|ies)\b|\blook(?:ing)? up\b"),
     ("filter", r"\bfilter|\bsort|categor(?:y|ies)"),
     ("add", r"\badd(?:s|ing)?\b|creat|\bpost(?:s|ing)?\b|upload|record|schedul|manag|\blog\b|comment|review"),
@@ -25,7 +26,7 @@ _BY_WORDS = (
     ("submit", r"submit|\bsend|\bbook|reserv|contact|appl(?:y|ication)|inquir|subscrib|\bform\b|feedback|quote|order"),
     ("open", r"\bdetail"),
 )
-_BY_PROOF = {"persist": "add", "complete": "add", "delete": "add", "shows-text": "shows", "colour": "shows"}
+_BY_PROOF = {"persist": "add", "delete": "add", "shows-text": "shows", "colour": "shows"}
 
 
 def recipe(item: ChecklistItem) -> str:

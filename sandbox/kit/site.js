@@ -2,6 +2,7 @@
    <input type="search" data-search="#list">                  shows the items that contain the words
    <select data-filter="#list">, <button data-filter="#list" data-value="Fiction">   shows the items of that kind; All shows all
    <form data-add="#list">                                     adds an entry, kept in this browser, with Edit and Delete
+   <form data-add="#list" data-check>                          and with a box that marks it as done
    <form data-answer="Thank you, we will call you.">           checks the fields, keeps what was sent, says so in the page
    <form data-login="#area">                                   keeps accounts in this browser and then shows the area
    <form data-vote="#results">                                 counts a choice and shows all counts as bars
@@ -84,13 +85,22 @@
   };
   const isAll = (text) => /^(|all\b.*|any\b.*|everything|show all|select .*|choose .*)$/i.test(text.trim());
 
-  const show = (selector, list, pairs, at) => {
+  const show = (selector, list, { pairs, done }, at) => {
     const isTable = list.matches("table, tbody");
     const item = isTable ? make("tr") : make(list.matches("ul, ol") ? "li" : "article", "", { class: "card" });
     item.dataset.entry = at;
     if (isTable) item.append(...pairs.map(([, text]) => make("td", text)));
     else pairs.forEach(([name, text], n) => item.append(n ? make("p", `${name}: ${text}`) : make("h3", text)));
     const tools = isTable ? make("td") : make("p");
+    if (document.querySelector(`form[data-add="${selector}"][data-check]`)) {
+      const box = make("input", "", { type: "checkbox", "data-done": selector });
+      box.checked = done;
+      const words = make("label");
+      words.append(box, " Done");
+      tools.append(words, " ");
+      if (done) item.setAttribute("data-is-done", "");
+      for (const part of [...item.children]) part.style.textDecoration = done ? "line-through" : "";
+    }
     tools.append(make("button", "Edit", { type: "button", "data-edit": selector }), " ", make("button", "Delete", { type: "button", "data-delete": selector }));
     item.append(tools);
     body(list).prepend(item);
@@ -113,7 +123,7 @@
     add(form, selector) {
       const pairs = entry(form);
       const at = form.dataset.editing;
-      change(selector, (all) => (at === undefined ? all.push(pairs) : (all[at] = pairs)));
+      change(selector, (all) => (at === undefined ? all.push({ pairs, done: false }) : (all[at].pairs = pairs)));
       delete form.dataset.editing;
       say(form, at === undefined ? `Added: ${pairs[0]?.[1] ?? "entry"}` : `Changed: ${pairs[0]?.[1] ?? "entry"}`);
       form.reset();
@@ -234,7 +244,7 @@
       const form = document.querySelector(`form[data-add="${button.dataset.edit}"]`);
       const at = button.closest("[data-entry]").dataset.entry;
       if (!form) return;
-      kept(key(button.dataset.edit))[at].forEach(([, text], n) => {
+      kept(key(button.dataset.edit))[at].pairs.forEach(([, text], n) => {
         if (fields(form)[n] && !/^(radio|checkbox|file|password)$/.test(fields(form)[n].type)) fields(form)[n].value = text;
       });
       form.dataset.editing = at;
@@ -292,6 +302,10 @@
     if (target.dataset.search) choose(target.dataset.search, { words: target.value.trim().toLowerCase() });
   });
   document.addEventListener("change", ({ target }) => {
+    if (target.dataset.done) {
+      const { entry: at } = target.closest("[data-entry]").dataset;
+      return change(target.dataset.done, (all) => (all[at].done = target.checked));
+    }
     if (!target.matches("select[data-filter]")) return;
     const kind = target.value || target.selectedOptions[0]?.textContent || "";
     choose(target.dataset.filter, { kind: isAll(kind) ? "" : kind.trim().toLowerCase() });

@@ -94,6 +94,7 @@ def test_an_answer_without_a_piece_or_cut_off_changes_nothing():
         ("Cast votes for options", "none", "data-vote"),
         ("Add a product to the cart", "add", "data-put"),
         ("Generate a sales report", "none", "data-report"),
+        ("Mark a task as completed", "complete", "data-check"),
         ("Filter by category", "filter", "data-filter"),
         ("Add a review", "add", "data-add"),
         ("Send a message", "submit", "data-answer"),

@@ -19,6 +19,7 @@ PAGE = """<!doctype html><html lang="en"><head><title>Kitchen</title>
 HOLDS = {
     "add": {"add-item", "persists"},
     "edit": {"add-item", "persists"},
+    "complete": {"add-item", "complete-item", "delete-item"},
     "search": {"search-items"},
     "filter": {"filter-items"},
     "submit": {"submit-shows"},
