@@ -250,6 +250,7 @@ return {
   counts: asked.words.map((word) => everywhere.toLowerCase().split(word.toLowerCase()).length - 1),
   controls: asked.targets.map(structure),
   tally: [...document.querySelectorAll(CONTROL)].filter(visible).map((el) => el.tagName + short(el.innerText || el.getAttribute("aria-label") || el.placeholder, 20)).join("|"),
-  active: document.activeElement && document.activeElement !== document.body ? path(document.activeElement) : "",
+  // Fields of a form often look alike from outside; which one of them it is decides.
+  active: document.activeElement && document.activeElement !== document.body ? `${path(document.activeElement)} ${[...document.querySelectorAll("*")].indexOf(document.activeElement)}` : "",
   headings: asked.headings ? [...document.querySelectorAll("h1, h2, h3, th, label, button, nav a, dt, figcaption")].filter(visible).slice(0, 60).map((el) => ({ place: one(el), text: short(el.innerText, 80) })) : [],
 };
