@@ -45,10 +45,14 @@ class GuiSettings:
     text_chars: int = 1500
     sampling: Sampling = field(default_factory=lambda: Sampling(temperature=0, max_tokens=400, seed=42))
     path: str = "/"
+    width: int = 1280
+    height: int = 800
 
 
 FIXED = GuiSettings()
-FAITHFUL = GuiSettings(vision=True, answers=("YES", "NO"), enter_after_typing=True, same_again=0)
+FAITHFUL = GuiSettings(
+    vision=True, answers=("YES", "NO"), enter_after_typing=True, same_again=0, width=1024, height=768
+)
 """The reference's choices; its fixed waits are left out, because they change nothing but the time."""
 
 KeepPicture = Callable[[bytes], str]
@@ -118,6 +122,7 @@ class _Test:
 
     def _turns(self) -> tuple[Answer, str, GuiEnd]:
         self.hands.forget()
+        self.hands.browser.resize(self.settings.width, self.settings.height)
         opened = self.hands.open(self.settings.path)
         if not opened.done:
             return "unjudged", f"the page was lost: {opened.why}", "page lost"

@@ -192,6 +192,10 @@ class Browser:
         """One command of the DevTools protocol. Raises ScriptFailed where Chromium refuses it or the page left."""
         return self._living_session().limited_command(name, params, timeout_s)
 
+    def forget(self) -> None:
+        """Clears what the site stored in this browser: cookies, storage, caches, workers."""
+        self.command("Storage.clearDataForOrigin", {"origin": self.origin, "storageTypes": "all"})
+
     def _living_session(self) -> "Session":
         if self._session is None:
             raise BrowserCrashed("The browser is closed; open it with `with Browser(...)`.")
@@ -217,7 +221,8 @@ class Session:
         self.main_frame = ""
         self.folder = Path()
         self._events: list[PageEvent] = []
-        self.is_lost = False
+        self.is_lost = True
+        """Until it has started, and again once it hangs or died."""
 
     def __enter__(self) -> Self:
         chromium, chromedriver = find_programs(self._settings)
@@ -236,6 +241,7 @@ class Session:
             self._driver = connect(executor, options)
             self._prepare()
             self._stack = stack.pop_all()
+        self.is_lost = False
         return self
 
     def close(self) -> None:

@@ -34,7 +34,7 @@
 
   // -- changes of the document, credited to the act or to the background
   const noisy = new WeakMap()
-  const observer = new MutationObserver((records) => credit(records, acting))
+  const observer = new MutationObserver((records) => credit(records, acting && (running === null || running === act)))
   const what = { subtree: true, childList: true, attributes: true, attributeOldValue: true, characterData: true,
     characterDataOldValue: true }
   observer.observe(document, what)
@@ -99,7 +99,18 @@
       if (foreign) flush(false)
       running = outer
       depth = above
+      if (foreign && outer === null) carry(origin)
     }
+  }
+  function carry(origin) {
+    // What waits for a promise goes on in microtasks, before anything else can happen; always back to null, because
+    // two of these may overlap.
+    running = origin
+    void (async () => {
+      for (let n = 0; n < 12; n++) await null
+      flush(false)
+      running = null
+    })()
   }
   window.setTimeout = disguise(function setTimeout(work, delay, ...given) {
     if (typeof work !== 'function') return apply(later, window, [work, delay, ...given])
@@ -141,7 +152,10 @@
     const key = `r${++requests}`, origin = cause()
     pending.set(key, { origin, due: now() })
     // One turn later, so that what the answer sets off has been set off.
-    const over = () => apply(later, window, [() => pending.delete(key), 0])
+    const over = () => {
+      apply(later, window, [() => pending.delete(key), 0])
+      if (origin !== act || !acting) { flush(acting); carry(origin) }
+    }
     return promise.then((value) => { over(); return value }, (error) => { over(); throw error })
   }
   const asked = () => { if (cause() === act && acting) log.requests++ }

@@ -367,6 +367,29 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
   // -- acts
   let before = null, aim = null, lastDrawings = null
   function isWatched() { return tell(document, { verb: 'ask' }) !== null }
+  // What an act brings may go again before all is at rest, and before anybody asks.
+  const glance = {
+    shown: new Set(), next: 0, timer: 0,
+    watcher: new MutationObserver(() => {
+      const wait = glance.next - performance.now()
+      if (wait <= 0) glance.look()
+      else if (!glance.timer) glance.timer = setTimeout(glance.look, wait)
+    }),
+    look() {
+      clearTimeout(glance.timer)
+      glance.timer = 0
+      for (const line of lines()) if (!glance.shown.has(line.text) && !asks(line.element, 'noise')) glance.shown.add(line.text)
+      glance.next = performance.now() + 100
+    },
+    watch() {
+      for (const { root } of rooms()) glance.watcher.observe(root, { subtree: true, childList: true, attributes: true, characterData: true })
+    },
+    stop() {
+      glance.watcher.disconnect()
+      clearTimeout(glance.timer)
+      glance.timer = 0
+    },
+  }
   async function stillness(element) {
     const until = performance.now() + 1200
     const moves = () => element.ownerDocument.getAnimations().some((motion) => motion.playState === 'running'
@@ -397,6 +420,8 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
     before.moving = new Set([...before.drawings].filter(([element, hash]) => last.has(element) && last.get(element) !== hash).map(([element]) => element))
     aim = one && { element: one.element, enter: given.enter, expected: null }
     tellAll({ verb: 'begin', prompt: given.prompt })
+    glance.shown = new Set()
+    glance.watch()
     const answer = { why: '', page, x: point?.x ?? 0, y: point?.y ?? 0, before: plain(before), direct: false, kind: one ? kindOf(one.element) : '' }
     if (one) perform(one, given, answer)
     return answer
@@ -446,16 +471,16 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
     return { url: one.url, title: one.title, texts: one.lines.map((line) => line.text), storage: one.storage }
   }
 
-  async function settle(patience, cap, newcomer) {
-    const started = performance.now(), shown = new Set()
-    let still = 0, last = -1, dirty = true, place = ''
+  async function settle(patience, cap) {
+    const started = performance.now()
+    let still = 0, last = -1, place = ''
     for (;;) {
       await frame()
       const said = tellAll({ verb: 'poll', limit: patience })
       let mutations = 0, busy = false, leaving = false
       for (const one of said) { mutations += one.mutations; busy ||= one.busy; leaving ||= one.leaving }
       const where = `${scrollX},${scrollY} ${location.href} ${document.title}`
-      if (mutations !== last || where !== place) { still = 0; dirty = true; last = mutations; place = where } else still++
+      if (mutations !== last || where !== place) { still = 0; last = mutations; place = where } else still++
       const moving = document.readyState !== 'complete' || document.getAnimations().some((motion) => {
         if (motion.playState !== 'running' || !(motion.playbackRate > 0)) return false
         const rest = (motion.effect?.getComputedTiming().endTime ?? Infinity) - (motion.currentTime ?? 0)
@@ -463,11 +488,9 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
       })
       const time = performance.now() - started
       if (still >= 2) {
-        if (dirty && busy && !newcomer) for (const line of lines()) if (!shown.has(line.text) && !asks(line.element, 'noise')) shown.add(line.text)
-        dirty = false
-        if (!busy && !moving && !leaving) return { settled: true, shown }
+        if (!busy && !moving && !leaving) return true
       }
-      if (time > (leaving ? 9000 : cap)) return { settled: false, shown }
+      if (time > (leaving ? 9000 : cap)) return false
     }
   }
   function painted() {
@@ -479,7 +502,9 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
     const newcomer = given.page !== page
     if (newcomer) await Promise.race([Promise.all([document.fonts.ready, painted()]), pause(1000)])
     tellAll({ verb: 'resume' })
-    const { settled, shown } = await settle(newcomer ? given.load_patience : given.patience, given.cap, newcomer)
+    if (!newcomer) glance.watch()
+    const settled = await settle(newcomer ? given.load_patience : given.patience, given.cap)
+    glance.stop()
     const after = state()
     const logs = tellAll({ verb: 'end' })
     const log = logs[0] ?? { dialogs: [], windows: [], downloads: [], outside: [], copies: [], attributes: [], shown: [], dialogCount: 0, mutations: 0, requests: 0, background: 0, inputs: 1, refusals: 0 }
@@ -488,11 +513,11 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
       for (const name of ['dialogCount', 'mutations', 'requests', 'background', 'inputs', 'refusals']) log[name] += other[name]
     }
     const answer = { page, settled, log, watched: logs.length > 0, after: plain(after), newcomer, other: false, added: [], removed: [] }
-    if (!newcomer && before) compare(after, shown, answer)
+    if (!newcomer && before) compare(after, answer)
     lastDrawings = after.drawings
     return answer
   }
-  function compare(after, shown, answer) {
+  function compare(after, answer) {
     const had = new Map(), has = new Map()
     for (const line of before.lines) had.set(line.text, (had.get(line.text) ?? 0) + 1)
     for (const line of after.lines) has.set(line.text, (has.get(line.text) ?? 0) + 1)
@@ -500,7 +525,7 @@ if (window === window.top) globalThis['%CHANNEL%'] = (() => {
     for (const line of after.lines) { const left = had.get(line.text) ?? 0; if (left) had.set(line.text, left - 1); else if (!isNoise(line)) answer.added.push(line.text) }
     for (const line of before.lines) { const left = has.get(line.text) ?? 0; if (left) has.set(line.text, left - 1); else if (!isNoise(line)) answer.removed.push(line.text) }
     const known = new Set([...before.lines, ...after.lines].map((line) => line.text))
-    for (const text of shown) if (!known.has(text) && answer.log.mutations) answer.added.push(text)
+    for (const text of glance.shown) if (!known.has(text) && answer.log.mutations) answer.added.push(text)
     for (const { element, value, checked } of after.fields) {
       const old = before.fields.find((field) => field.element === element)
       if (!old) continue

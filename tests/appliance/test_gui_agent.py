@@ -1,11 +1,13 @@
 """The GUI agent with a scripted model on real pages: what it is offered, what it does, and how a test can end."""
 
+import io
 import json
 import re
 
 import msgspec
 import pytest
 from llama_cpp.llama_grammar import json_schema_to_gbnf
+from PIL import Image
 
 from appliance.gui_actions import GuiAction, Malformed, Offer, action_schema, element_line, read_action
 from appliance.gui_agent import FAITHFUL, GuiSettings, run_test
@@ -207,6 +209,8 @@ def test_the_faithful_settings_send_enter_and_let_the_model_repeat_itself(hands)
     assert trace.acts[0].added == ("Buy milk",)
     assert (len(trace.acts), trace.ended, FAITHFUL.actions, FAITHFUL.pictures_kept) == (5, "answered", 15, 3)
     assert isinstance(read_action(done("PARTIAL"), Offer((), FAITHFUL.answers)), Malformed)
+    with Image.open(io.BytesIO(model.asked[0][1].images[0])) as picture:
+        assert picture.size == (1024, 768)
 
 
 # -- the grammar, without a page
