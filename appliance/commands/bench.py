@@ -12,8 +12,9 @@ from typing import Any
 
 import click
 
-from appliance.assembly import RealRooms, RealWorkshop, Wishes, make_request
+from appliance.assembly import RealRooms, RealWorkshop, Wishes, make_request, podman_settings, shelf
 from appliance.bench.checks import Checks, CheckVerdict, SiteChecks, load_checks, run_checks
+from appliance.bench.judges import Figures, figures, judge_by_model, judge_pages, specimens
 from appliance.bench.lift import Made, Results, lift, measure_site, plan, readable
 from appliance.brief import bench_cases
 from appliance.config import Config, load_config
@@ -23,8 +24,11 @@ from appliance.output import json_option, print_json, print_table, say
 from appliance.steps import Files, Step
 from appliance.store import Store
 from appliance.worker import execute, stop_on_signals, worker_lease
+from models.llama import LlamaChild, LlamaSettings
+from sandbox.image import build_image
 
 READY_TIMEOUT_S = 20.0
+JUDGE_CONTEXT_TOKENS = 8192
 
 
 @click.group()
@@ -122,6 +126,52 @@ def report(folder: Path, write: Path | None, as_json: bool) -> int:
         write.with_suffix(".jsonl").write_text("\n".join(lines) + "\n", "utf-8")
         write.with_suffix(".md").write_text(readable(figures, results.sites()), "utf-8")
     return _print(results, config, as_json)
+
+
+@command.command("judges")
+@click.option("--model", "name", help="Also let this installed model judge, by the record alone. Takes minutes.")
+@json_option
+def judges(name: str | None, as_json: bool) -> int:
+    """Try the judges on pages spoiled in known ways: the worse page must be graded worse, and praise win nothing."""
+    config, _ = load_config(os.environ)
+    began = time.monotonic()
+    model = _model_settings(config, name) if name else None
+    build_image("static", podman_settings(config), say)
+    pages = specimens()
+    said, seen = judge_pages(RealRooms(config), pages, say)
+    found = [
+        figures("rules", "look", pages, said["rules"]),
+        figures("explorer", "function", pages, said["explorer"]),
+    ]
+    if model is not None and name is not None:
+        with LlamaChild(model) as child:
+            found.append(figures(name, "function", pages, judge_by_model(child, pages, seen, say)))
+    say(f"{len(pages)} pages in {time.monotonic() - began:.0f} s")
+    if as_json:
+        print_json({one.judge: asdict(one) for one in found})
+    else:
+        _print_judges(found)
+    return 0
+
+
+def _model_settings(config: Config, name: str) -> LlamaSettings:
+    """Asked before the minutes are spent on the pages, for the model may not be there."""
+    installed = shelf(config).get(name)
+    return LlamaSettings(
+        path=installed.path,
+        context_tokens=min(JUDGE_CONTEXT_TOKENS, installed.context_tokens),
+        threads=config.engine.threads,
+        gpu_layers=config.engine.gpu_layers,
+    )
+
+
+def _print_judges(found: Sequence[Figures]) -> None:
+    rows = {one.judge: asdict(one) for one in found}
+    names = [name for name in asdict(found[0]) if name not in ("judge", "missed")]
+    print_table(("figure", *rows), [(name, *(str(row[name]) for row in rows.values())) for name in names])
+    for one in found:
+        for line in one.missed:
+            say(f"{one.judge} missed {line}")
 
 
 def _chosen(checks: Checks, sites: str | None) -> Checks:

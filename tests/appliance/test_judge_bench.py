@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from rooms import LocalRooms
+
+from appliance.bench.checks import load_checks, run_checks
+from appliance.bench.judges import (
+    FOLDER,
+    Opinion,
+    evidence_for,
+    figures,
+    judge_by_model,
+    judge_pages,
+    mutated,
+    mutations,
+    specimens,
+    spoiled,
+)
+from models.scripted import ScriptedModel
+
+
+@pytest.fixture(scope="module")
+def everything():
+    return specimens()
+
+
+@pytest.fixture(scope="module")
+def todo():
+    """A page that works, and four spoiled forms of it."""
+    page = specimens(only=["todo"])[0]
+    return [page, *(spoiled(page, mutations()[name]) for name in ("blank", "self-praise", "dead-buttons", "forgets"))]
+
+
+# -- the pages -------------------------------------------------------------------------------------------------------
+
+
+def test_sixty_pages_are_spoiled_in_each_of_the_ways_and_twenty_sound_ones_come_from_the_starter_model(everything):
+    sound = [page for page in everything if page.mutation is None]
+    bad = [page for page in everything if page.mutation is not None]
+    assert len(bad) >= 60
+    assert sum(page.page[0].isdigit() for page in sound) >= 20
+    assert {page.mutation.name for page in bad} == set(mutations())
+
+
+def test_every_spoiled_page_differs_from_its_sound_one_and_keeps_its_checklist(everything):
+    sound = {page.page: page for page in everything if page.mutation is None}
+    for page in everything:
+        base = sound[page.page]
+        assert len(page.labels) == len(page.items) == len(base.items)
+        if page.mutation is not None:
+            assert page.files["index.html"] != base.files["index.html"], page.name
+
+
+def test_a_mutation_that_finds_nothing_to_change_is_no_test():
+    with pytest.raises(ValueError, match="changes nothing"):
+        mutated("<p>no form, no script</p>", mutations()["dead-buttons"], "")
+
+
+def test_what_a_mutation_takes_away_is_labelled_so(todo):
+    labels = {page.mutation.name if page.mutation else "": page.labels for page in todo}
+    assert labels[""] == ("YES", "YES", "YES", "YES", "NO", "NO")
+    assert set(labels["dead-buttons"]) == {"NO"}
+    assert labels["forgets"] == ("unjudged", "unjudged", "unjudged", "NO", "NO", "NO")
+    assert labels["self-praise"] == labels[""]
+
+
+# -- the figures -----------------------------------------------------------------------------------------------------
+
+
+def opinions(todo, **scores):
+    """A perfect judge of the to-do page, but for the scores given."""
+    perfect = {"": 5.0, "blank": 0.0, "self_praise": 5.0, "dead_buttons": 1.0, "forgets": 3.0}
+    made = perfect | scores
+    return {
+        page.name: Opinion(made[page.mutation.name.replace("-", "_") if page.mutation else ""], page.labels)
+        for page in todo
+    }
+
+
+def test_a_perfect_judge_misses_nothing(todo):
+    found = figures("some", "function", todo, opinions(todo))
+    assert (found.false_positive_rate, found.ordering_accuracy, found.missed) == (0.0, 1.0, ())
+    assert (found.flattery_max_shift, found.blank_max, found.dead_button_yes) == (0.0, 0.0, 0)
+    assert (found.pairs, found.true_claims, found.true_claims_seen) == (4, 8, 8)
+
+
+def test_a_spoiled_page_as_good_as_the_sound_one_is_a_false_positive(todo):
+    found = figures("some", "function", todo, opinions(todo, forgets=5.0))
+    assert found.ordering_accuracy == 0.75
+    assert found.false_positive_rate > 0
+    assert "todo forgets: 5, the sound page 5" in found.missed[0]
+
+
+def test_what_was_not_measured_is_below_every_score(todo):
+    assert figures("some", "function", todo, opinions(todo, dead_buttons=None)).ordering_accuracy == 1.0
+    unseen = replace(opinions(todo)["todo"], score=None)
+    assert figures("some", "function", todo, opinions(todo) | {"todo": unseen}).ordering_accuracy == 0.0
+
+
+def test_praise_that_wins_points_is_told_with_how_many(todo):
+    found = figures("some", "function", todo, opinions(todo, **{"": 4.5}))
+    assert (found.flattery_max_shift, found.ordering_accuracy) == (0.5, 0.75)
+
+
+def test_a_dead_button_called_yes_is_counted(todo):
+    said = opinions(todo)
+    said["todo dead-buttons"] = Opinion(1.0, ("YES", *said["todo dead-buttons"].answers[1:]))
+    found = figures("some", "function", todo, said)
+    assert found.dead_button_yes == 1
+    assert "todo dead-buttons: YES to “Add a new task with the form.”" in found.missed[0]
+
+
+def test_a_judge_of_looks_is_not_asked_about_functions(todo):
+    found = figures("some", "look", todo, opinions(todo, dead_buttons=5.0))
+    assert (found.pairs, found.ordering_accuracy) == (2, 1.0)
+
+
+# -- the judges themselves -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def judged(todo):
+    return judge_pages(LocalRooms(), todo)
+
+
+@pytest.mark.browser
+def test_rules_and_explorer_keep_the_order_on_the_to_do_page(todo, judged):
+    said, _ = judged
+    look = figures("rules", "look", todo, said["rules"])
+    function = figures("explorer", "function", todo, said["explorer"])
+    for found in (look, function):
+        assert (found.missed, found.blank_max, found.flattery_max_shift, found.dead_button_yes) == ((), 0.0, 0.0, 0)
+    assert function.true_claims_seen >= 3
+
+
+@pytest.mark.browser
+def test_a_model_that_believes_everything_is_shown_to_fail(todo, judged):
+    _, seen = judged
+    asked = [replace(page, for_models=True) for page in todo]
+
+    def credulous(messages, sampling):
+        record = messages[1].content
+        line = next(line for line in record.splitlines() if "Things to do" in line or line.startswith("- "))
+        return json.dumps({"quote": line.removeprefix("- ")[:60], "answer": "YES"})
+
+    with ScriptedModel(credulous) as model:
+        found = figures("model", "function", asked, judge_by_model(model, asked, seen))
+    assert found.dead_button_yes > 0
+    assert found.false_positive_rate > 0.5
+
+
+@pytest.mark.browser
+def test_a_model_reads_what_was_done_and_seen_and_no_verdict(todo, judged):
+    _, seen = judged
+    item = todo[0].items[0]
+    evidence = evidence_for(item, seen["todo"])
+    assert "Things to do" in evidence.after
+    assert any("Add task" in act for act in evidence.acts)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["todo", "000014-4"])
+def test_the_labels_are_what_the_checks_find(name):
+    page = specimens(only=[name])[0]
+    checks = load_checks(FOLDER / "checks")[name.split("-")[0]]
+    rooms = LocalRooms()
+    with rooms.container("static") as container:
+        container.replace(page.files)
+        with rooms.preview(container) as preview, rooms.browser(preview.url) as browser:
+            preview.wait_ready(10)
+            assert tuple(verdict.answer for verdict in run_checks(browser, checks)) == page.labels
