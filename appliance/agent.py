@@ -74,6 +74,8 @@ class Parts:
     """Exercises each page that passed the audit; None where the rules have no such tester."""
     make_checklist: Callable[[ChatModel, str], Checklist] | None = None
     """Derives the acceptance tests of a run that was given none."""
+    begin_step: Callable[[], None] = lambda: None
+    """Told before each move: models that take turns in memory may change places once from here on."""
     tester: Tester | None = None
     """Clicks through the checklist when the coder asks for it; None where no model is qualified."""
 
@@ -84,9 +86,7 @@ class Cancelled(Exception):
 
 def work(run: Run, parts: Parts) -> Stop:
     """Make steps until the run stops. Raises Cancelled; errors of the machine pass through."""
-    with Site(
-        parts.rooms, run.request.stack, lambda name: parts.tell("stage", {"stage": name}), parts.explore
-    ) as site:
+    with Site(parts.rooms, run.request.stack, lambda name: parts.tell("stage", {"stage": name}), parts.explore) as site:
         site.start()
         for wall in site.missing_walls:
             parts.tell("warning", {"text": f"missing wall, {wall.name}: {wall.meaning} {wall.remedy}"})
@@ -96,6 +96,7 @@ def work(run: Run, parts: Parts) -> Stop:
             steps, tip = parts.store.steps(run.id), parts.store.run(run.id).tip
             if parts.cancelled():
                 raise Cancelled
+            parts.begin_step()
             match next_move(steps, tip, parts.profile, run.request.drafts, parts.rules, items):
                 case Stop() as stop:
                     return stop

@@ -18,8 +18,8 @@ from appliance.explorer import explore
 from appliance.grading import Judges
 from appliance.judge import RulesJudge
 from appliance.profiles import Profile, load_profiles
-from appliance.roles import Roles, choose_roles, judging_model, residency
 from appliance.qualification import Card, Subject, check_model, store_card
+from appliance.roles import Roles, choose_roles, judging_model, residency
 from appliance.steps import Checklist, RunRequest
 from appliance.store import Run, Store
 from models.catalog import load_catalog, load_thresholds
@@ -168,7 +168,7 @@ class RealWorkshop:
         if run.request.stack == "static":  # needs no network, and takes seconds after an update changed what goes in
             build_image("static", podman_settings(self.config), lambda text: tell("stage", {"stage": text}))
         faithful = run.request.rules == "faithful"
-        with self._models(run.request, profile, cancelled, faithful) as (model, roles):
+        with self._models(run.request, profile, cancelled, faithful) as (model, roles, begin_step):
             tell("judges", {"roles": list(roles.told)})
             yield Parts(
                 store=store,
@@ -182,18 +182,19 @@ class RealWorkshop:
                 explore=None if faithful else explore,
                 make_checklist=_checklist_maker(profile, cancelled),
                 tester=roles.tester,
+                begin_step=begin_step,
             )
 
     @contextmanager
     def _models(
         self, request: RunRequest, profile: Profile, cancelled: Callable[[], bool], faithful: bool
-    ) -> Iterator[tuple[ChatModel, Roles]]:
+    ) -> Iterator[tuple[ChatModel, Roles, Callable[[], None]]]:
         """The coder, and who judges: the coder itself, another model beside it or in turns with it, or exact rules."""
         own, engine = self.config.judge, self.config.engine
         if request.base_url:
             told = ("a remote model was never checked here; rules@1 and explorer@1 judge",)
             with OpenAIChat(request.base_url, request.model, context_tokens=engine.remote_context_tokens) as remote:
-                yield remote, Roles(RulesJudge(), None, told)
+                yield remote, Roles(RulesJudge(), None, told), lambda: None
             return
         models = shelf(self.config)
         coder = models.get(request.model)
@@ -201,11 +202,12 @@ class RealWorkshop:
         settings = self._settings(request, profile, coder)
         if judge.name == coder.name:
             with LlamaChild(settings) as model:
-                yield model, choose_roles(models, own, judge, lambda: model, faithful=faithful, cancelled=cancelled)
+                roles = choose_roles(models, own, judge, lambda: model, faithful=faithful, cancelled=cancelled)
+                yield model, roles, lambda: None
             return
         with residency(settings, judge) as both:
             roles = choose_roles(models, own, judge, both.eyes, faithful=faithful, cancelled=cancelled)
-            yield LentModel(both.coder), roles
+            yield LentModel(both.coder), roles, both.begin_step
 
     def _settings(self, request: RunRequest, profile: Profile, coder: InstalledModel) -> LlamaSettings:
         engine = self.config.engine

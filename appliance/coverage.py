@@ -1,7 +1,7 @@
 """Whether a page has what a checklist item is about, by its headings and its visible words. Pure.
 
 It answers for items that are to be *seen* (`shows-text`) and says NO where nothing on the page even names the thing.
-What has to be *done* is the explorer's to prove: of that, a section that names it and offers controls is PARTIAL at most.
+What has to be *done* is the explorer's to prove: a section that names it and offers controls is PARTIAL at most.
 """
 
 from __future__ import annotations
@@ -19,15 +19,20 @@ NAMED_SHARE_OF_DEEDS = 0.5
 """Less, because a task's verbs seldom stand in a heading."""
 
 _EMPTY = frozenset(
-    """a an and any are as at be been by can could correctly current each every for from has have if in into is it its
-    of on or other our own per page pages section sections shown site so that the their them there these they this to
-    up use used user users using via view viewing views visitor visitors was website were when where which while who
-    will with without you your able accurate accurately access accessible available browse browsing check clear
-    clearly content contents correct description detail detailed details different display displayed displaying
-    displays ensure feature features find function functionalities functionality functions general information
-    introduction learn list lists look may more must navigate navigation need needs new offer offers overview
-    present presents provide provides providing read relevant see shall should show showing shows support supports
-    task test through verify various well work works""".split()
+    re.findall(
+        r"\w+",
+        """
+        a able access accessible accurate accurately an and any are as at available be been browse browsing by can
+        check clear clearly content contents correct correctly could current description detail detailed details
+        different display displayed displaying displays each ensure every feature features find for from function
+        functionalities functionality functions general has have if in information into introduction is it its learn
+        list lists look may more must navigate navigation need needs new of offer offers on or other our overview
+        own page pages per present presents provide provides providing read relevant section sections see shall
+        should show showing shown shows site so support supports task test that the their them there these they this
+        through to up use used user users using various verify via view viewing views visitor visitors was website
+        well were when where which while who will with without work works you your
+        """,
+    )
 )
 
 
@@ -56,7 +61,7 @@ def named_share(wanted: Sequence[str], text: str) -> float:
 
 
 def covered(n: int, item: ChecklistItem, audit: Audit) -> Verdict:
-    """Seen items: YES by a section that names them. Deeds: PARTIAL by such a section with controls. NO without a word."""
+    """Seen items: YES by a section that names them. Deeds: PARTIAL by such a one with controls. NO without a word."""
     wanted = subject_of(item)
     if not wanted:
         return Verdict(n, "unjudged", JUDGE, "not judged: the item names nothing that could be looked for")

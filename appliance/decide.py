@@ -35,9 +35,7 @@ class Rules:
 
 
 FIXED = Rules()
-FAITHFUL = Rules(
-    steps=20, good_appearance=3.0, gui_first=True, null_is_zero=True, error_word=True, strict_reading=True
-)
+FAITHFUL = Rules(steps=20, good_appearance=3.0, gui_first=True, null_is_zero=True, error_word=True, strict_reading=True)
 
 
 def decide(steps: Sequence[Step], tip: int | None, rules: Rules) -> Decision:

@@ -27,9 +27,7 @@ def report(observation: Observation, items: Sequence[ChecklistItem], problems: I
     return "\n".join(lines)
 
 
-def feedback(
-    step: Step, request: RunRequest, items: Sequence[ChecklistItem] = (), problems: Iterable[str] = ()
-) -> str:
+def feedback(step: Step, request: RunRequest, items: Sequence[ChecklistItem] = (), problems: Iterable[str] = ()) -> str:
     """The user turn after a step of the stepwise conversation."""
     urgent = step.observation.error or step.has_error
     ask = (

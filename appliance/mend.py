@@ -42,9 +42,7 @@ class Patch:
     after: str = ""
 
 
-def mend_messages(
-    files: Files, findings: Sequence[Finding], brief: str, *, again: bool = False
-) -> Patch | MarkupPatch:
+def mend_messages(files: Files, findings: Sequence[Finding], brief: str, *, again: bool = False) -> Patch | MarkupPatch:
     """The smallest piece that may mend these findings of one kind; `again` leaves the model a free hand."""
     page, kind = files.get(PAGE, b"").decode("utf-8", "replace"), findings[0].kind
     problem = "\n".join(describe(finding) for finding in findings)

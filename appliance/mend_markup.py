@@ -23,7 +23,7 @@ CONTROL_KINDS = ("dead-control",)
 LINK_KINDS = ("dead-link", "dead-anchor")
 _AROUND_CHARS = 400
 _WAYS = """\
-- <button data-open="#details">Words</button><dialog id="details"><h3>Title</h3><p>Two sentences.</p></dialog> shows more
+- <button data-open="#more">Words</button><dialog id="more"><h3>Title</h3><p>Two sentences.</p></dialog> shows more
 - <button data-put="#cart">Words</button> puts its card into the list with the id cart
 - <button data-toggle="#panel">Words</button> shows and hides the box with that id
 """
@@ -165,7 +165,7 @@ def _with_places(page: str) -> str:
 
 def _places(page: str) -> str:
     places = []
-    for found in re.finditer(r"""<(?:section|article|main|header|footer|div)\b[^>]*\bid=["']([\w-]+)["'][^>]*>""", page):
+    for found in re.finditer(r"""<(?:section|article|main|header|footer|div)\b[^>]*\bid=["']([\w-]+)[^>]*>""", page):
         title = _titles(page[found.end() : found.end() + 400])
         places.append(f"- #{found[1]}: {title[0][:60] if title else found[1]}")
     return "\n".join(["- #top: the top of the page", *places[:16]])

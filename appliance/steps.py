@@ -164,7 +164,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act of the explorer: a verb of the hands, the control it was done to (empty for `open`), and what was typed."""
+    """One act of the explorer: a verb of the hands, the control (empty for `open`), and what was typed."""
 
     verb: str
     target: Mapping[str, str | int]

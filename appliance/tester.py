@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from appliance.gui_agent import GuiSettings, KeepPicture, run_test
+from appliance.gui_agent import FIXED, GuiSettings, KeepPicture, run_test
 from appliance.rubric import RubricJudge, combined, evidence_of
 from appliance.steps import ChecklistItem, GuiTrace, Verdict
 from models.chat import ChatModel
@@ -26,7 +26,7 @@ class Tester:
 
     agent: ChatModel
     judge: RubricJudge
-    settings: GuiSettings = GuiSettings()
+    settings: GuiSettings = FIXED
     cancelled: Callable[[], bool] = lambda: False
 
     def test(

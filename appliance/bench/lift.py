@@ -286,11 +286,14 @@ def readable(figures: Mapping[str, Any], sites: Sequence[SiteLine]) -> str:
         "|---|--:|--:|--:|",
         f"| accuracy | {percent['one-shot']} | {percent['drafts']} | {percent['loop']} |",
         *(
-            f"| {name} | {figures[f'one_shot_{name}']} | {figures[f'drafts_{name}']} | {figures[f'loop_{name}']} |"
+            f"| {name} | "
+            + " | ".join(str(figures[f"{mode}_{name}"]) for mode in ("one_shot", "drafts", "loop"))
+            + " |"
             for name in ("appearance", "tokens")
         ),
         "",
-        f"Loop less one shot, by site: {100 * figures['difference']:.1f} points, 95 % interval {low:.1f} to {high:.1f}.",
+        f"Loop less one shot, by site: {100 * figures['difference']:.1f} points,"
+        f" 95 % interval {low:.1f} to {high:.1f}.",
         f"Loop less drafts alone: {100 * figures['difference_to_drafts']:.1f} points,"
         f" 95 % interval {below:.1f} to {above:.1f}.",
         f"Valid renders of the loop: {100 * figures['valid_render']:.0f} %,"

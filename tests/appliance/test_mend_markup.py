@@ -10,7 +10,8 @@ from appliance.steps import ChecklistItem, Finding
 PAGE = """<!doctype html><html><body>
 <header><nav><ul><li><a href="#home">Home</a></li></ul></nav></header>
 <main><section class="hero"><h2>Fresh bread</h2><button>Learn More</button></section>
-<section id="order"><h2>Order</h2><form class="f" id="order-form"><input id="name"><button>Send</button></form></section>
+<section id="order"><h2>Order</h2>
+<form class="f" id="order-form"><input id="name"><button>Send</button></form></section>
 <div class="cards"><button class="b">Buy</button><button class="b">Buy</button></div></main>
 </body></html>"""
 SEARCH = ChecklistItem("Search for recipes.", "Only matches are shown.", "functional", "search", "recipes")
