@@ -128,6 +128,7 @@ def summary(step: Step) -> dict[str, Any]:
         "appearance": step.scores.appearance.score,
         "functionality": step.scores.functionality.score,
         "reason": step.scores.appearance.reason,
+        "function_reason": step.scores.functionality.reason,
         "error": step.observation.error or None,
         "notes": list(step.observation.notes),
         "seconds": step.seconds,

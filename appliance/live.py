@@ -100,9 +100,11 @@ class Live:
         verdict = "" if row["verdict"] == "kept" else "  rejected"
         self._line(f"step {n}  {row['aim'] or row['kind']}")
         self._line(
-            f"        appearance {score(row['appearance'])}  {row['seconds']:.0f} s  "
-            f"{row['completion_tokens']} tokens{verdict}  {row['error'] or row['reason']}"
+            f"        appearance {score(row['appearance'])}  function {score(row['functionality'])}"
+            f"  {row['seconds']:.0f} s  {row['completion_tokens']} tokens{verdict}  {row['error'] or row['reason']}"
         )
+        if row["functionality"] is not None:
+            self._line(f"        {row['function_reason']}")
 
     def _line(self, text: str, style: str = "") -> None:
         self._console.print(text, style=style, markup=False, soft_wrap=True)

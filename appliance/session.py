@@ -153,9 +153,11 @@ def print_steps(store: Store, run: Run) -> None:
             )
         )
     print_table(("step", "what", "appearance", "function", "seconds", "tokens", "", "why"), rows, right=(0, 2, 3, 4, 5))
-    judges = {step.scores.appearance.judge for step in store.steps(run.id)}
-    if judges:
-        print(f"appearance graded by {', '.join(sorted(judges))} (0–5); function: – means not judged")
+    scores = [step.scores for step in store.steps(run.id)]
+    if scores:
+        looks = sorted({one.appearance.judge for one in scores})
+        functions = sorted({one.functionality.judge for one in scores} - {"none"}) or ["nobody"]
+        print(f"appearance graded by {', '.join(looks)}, function by {', '.join(functions)} (0–5; – means not judged)")
 
 
 def _short(text: str, chars: int = 34) -> str:
