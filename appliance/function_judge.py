@@ -19,6 +19,15 @@ BEST_POINTS = 5.0
 FEW_FACTS = ((2, 40), (4, 60), (7, 80))
 """(facts, per cent of the points kept by a page with fewer), where the brief asks for function."""
 
+_TASK_WORDS = word_set(
+    "a address all an and any as at attempt button by can check click correctly data detail do each enter field fill"
+    " filling for form from function functionality if in info information input inputting into is it its make new of on"
+    " or page please press reload sample send sending site submission submit submitted submitting successfully test"
+    " that the their them then this through to try use user using valid value verify via visitor website when with you"
+    " your"
+)
+"""Words that tasks of any kind have; sharing one with a control tells nothing."""
+
 
 def grade_function(exploration: Exploration, *, asks_for_function: bool) -> Grade:
     """5 × the weighted share of facts that hold. None where nothing can be exercised and nothing was asked for."""
@@ -88,14 +97,21 @@ def _unjudged() -> tuple[Answer, str]:
 
 def _by_facts(item: ChecklistItem, facts: Sequence[Fact]) -> tuple[Answer, str]:
     """Facts about another thing decide nothing; where some hold and some fail, the item holds in part."""
-    asked = word_set(item.subject)
-    about = [fact for fact in facts if fact.proof == item.proof and asked <= word_set(f"{fact.subject} {fact.place}")]
+    about = [fact for fact in facts if fact.proof == item.proof and _is_meant(item, fact)]
     failed = [fact for fact in about if not fact.holds]
-    if not about or (not asked and failed and len(failed) < len(about)):
+    if not about or (not item.subject and failed and len(failed) < len(about)):
         return _unjudged()
     if not failed:
         return "YES", _line(about[0])
     return ("NO" if len(failed) == len(about) else "PARTIAL"), _line(failed[0])
+
+
+def _is_meant(item: ChecklistItem, fact: Fact) -> bool:
+    """By the item's subject, else by a word of its task: a newsletter that works says nothing of ordering tickets."""
+    words = word_set(f"{fact.subject} {fact.place}")
+    if item.subject or item.proof == "navigate":
+        return word_set(item.subject) <= words
+    return not words.isdisjoint(word_set(item.task) - _TASK_WORDS)
 
 
 def _by_text(item: ChecklistItem, facts: Sequence[Fact]) -> tuple[Answer, str]:

@@ -19,6 +19,9 @@ from appliance.bench.judges import (
     specimens,
     spoiled,
 )
+from appliance.explorer_facts import fact
+from appliance.function_judge import prove
+from appliance.steps import ChecklistItem, Exploration
 from models.scripted import ScriptedModel
 
 
@@ -172,3 +175,20 @@ def test_the_labels_are_what_the_checks_find(name):
         with rooms.preview(container) as preview, rooms.browser(preview.url) as browser:
             preview.wait_ready(10)
             assert tuple(verdict.answer for verdict in run_checks(browser, checks)) == page.labels
+
+
+# -- what the pages taught -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("task", "answer"),
+    [
+        ("Buy a ticket by filling in the order form.", "unjudged"),
+        ("Subscribe to the newsletter with an e-mail address.", "YES"),
+    ],
+)
+def test_a_form_that_works_proves_nothing_of_another_one(task, answer):
+    seen = fact("submit-shows", "form#letters", True, 'answers "subscribed"', "Newsletter E-mail address Subscribe")
+    item = ChecklistItem(task, "It is confirmed.", "functional", "submit")
+    (verdict,) = prove([item], Exploration((seen,)), None)
+    assert verdict.answer == answer
