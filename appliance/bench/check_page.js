@@ -82,7 +82,7 @@ function snapshot() {
   const lists = groups()
   const area = canvasArea()
   return {
-    url: location.pathname + location.hash,
+    url: location.pathname,
     scroll: Math.round(scrollY),
     lines: [...linesOf(document.body), ...dialogs()],
     groups: lists.filter((group) => group.texts.length > 1).map((group) => group.texts),
@@ -482,7 +482,9 @@ function expectItems() {
 const NONE = /\b(no|not|nothing|zero|0)\b.{0,40}\b(result|match|found|available|item|data|poem|post|task)/i
 function expectOnly() {
   const now = linesOf(document.body)
-  const visible = (text) => text.split(' | ').filter((part) => part.length > 3).every((part) => now.some((line) => has(line, part) || has(part.replace(/^[^:]+: /, ''), line)))
+  const all = new Set(groups().flatMap((group) => group.texts))
+  const parts = (text) => text.split(' | ').map((part) => part.replace(/^[^:|]{1,20}: /, '')).filter((part) => part.length > 3)
+  const visible = (text) => all.has(text) || parts(text).every((part) => now.some((line) => has(line, part)))
   let best = { ok: false, part: false, seen: 'nothing changed' }
   for (const texts of before.groups) {
     const [fit, rest] = [texts.filter((text) => has(text, step.term)), texts.filter((text) => !has(text, step.term))]

@@ -30,7 +30,7 @@ PACKAGED = Path(__file__).with_name("checks")
 EVIDENCE_CHARS = 200
 WAIT_S = 1.6
 """How long an expectation may take to come true after the last act: pages like to pretend to think."""
-CASE_S = 20.0
+CASE_S = 60.0
 CRASHES = 2
 RETRIES = 3
 
@@ -66,6 +66,10 @@ class CheckVerdict:
     answer: Answer
     evidence: str
     """At most 200 characters."""
+
+
+class OffTopic(Exception):
+    """The page is not about what the brief asks for; no other way needs trying."""
 
 
 def load_checks(folder: Path | None = None) -> Checks:
@@ -136,6 +140,8 @@ def run_case(browser: Browser, number: int, case: Case, about: tuple[str, ...], 
     for n, way in enumerate(case.way):
         try:
             answer, evidence = Visit(browser, () if case.kind == "design" else about).walk(way)
+        except OffTopic as error:
+            return CheckVerdict(number, "NO", str(error)[:EVIDENCE_CHARS])
         except BrowserCrashed as error:
             deaths.append(f"the page died or hangs: {error}")
             answer, evidence = "NO", deaths[-1]
@@ -178,7 +184,7 @@ class Visit:
         try:
             topic = self.call("about", {"about": self.about})
             if not topic["ok"]:
-                return "NO", str(topic["seen"])
+                raise OffTopic(str(topic["seen"]))
             self.mark()
             return self.answer(way)
         finally:
