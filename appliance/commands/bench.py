@@ -3,10 +3,10 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoredMaker:
-    """Makes runs like any other, in the store that all runs lie in."""
+    """Makes runs like any other, in the store that all runs lie in. A run that was asked for in the very same words
+    is taken up where it stands instead of being made twice."""
 
     store: Store
     config: Config
@@ -56,12 +57,24 @@ class StoredMaker:
         return self._made(brief, Wishes(seed=seed + 5000, steps=count, drafts=count))
 
     def _made(self, brief: str, wishes: Wishes) -> Made:
-        began = time.monotonic()
-        run = self.store.add_run(make_request(self.config, brief, wishes))
-        execute(run, self.store, RealWorkshop(self.config), self.stop, lambda *_: None, on_stop="stopped")
-        if self.stop.is_set():
-            raise Stopped
-        return Made(run.id, tuple(self.store.steps(run.id)), self._files, time.monotonic() - began)
+        request = make_request(self.config, brief, wishes)
+        same = [run for run in self.store.runs() if run.request == request and run.origin_run is None]
+        run = same[0] if same else self.store.add_run(request)
+        if run.status != "done":
+            execute(run, self.store, RealWorkshop(self.config), self.stop, lambda *_: None, on_stop="stopped")
+            if self.stop.is_set():
+                raise Stopped
+        return Made(run.id, tuple(self.store.steps(run.id)), self._files, self._seconds(run.id))
+
+    def _seconds(self, run_id: str) -> float:
+        """From the start of the work to its end; of a run that was interrupted, only what came after."""
+        at = [
+            (event.data["status"], datetime.fromisoformat(event.at))
+            for event in self.store.events(run_id, limit=100_000)
+            if event.kind == "status"
+        ]
+        starts = [moment for status, moment in at if status == "running"]
+        return (at[-1][1] - starts[-1]).total_seconds() if starts else 0.0
 
     def _files(self, step: Step) -> Files:
         return self.store.files(step.built or step.snapshot)
