@@ -126,7 +126,7 @@ def test_a_judge_of_looks_is_not_asked_about_functions(todo):
 
 @pytest.fixture(scope="module")
 def judged(todo):
-    return judge_pages(LocalRooms(), todo)
+    return judge_pages(LocalRooms(), todo[:-1])
 
 
 @pytest.mark.browser
@@ -142,11 +142,11 @@ def test_rules_and_explorer_keep_the_order_on_the_to_do_page(todo, judged):
 @pytest.mark.browser
 def test_a_model_that_believes_everything_is_shown_to_fail(todo, judged):
     _, seen = judged
-    asked = [replace(page, for_models=True) for page in todo]
+    asked = [replace(page, for_models=True) for page in todo[:-1]]
 
     def credulous(messages, sampling):
         record = messages[1].content
-        line = next(line for line in record.splitlines() if "Things to do" in line or line.startswith("- "))
+        line = next((line for line in record.splitlines() if line.startswith(("- ", "Things to do"))), "")
         return json.dumps({"quote": line.removeprefix("- ")[:60], "answer": "YES"})
 
     with ScriptedModel(credulous) as model:
@@ -165,7 +165,7 @@ def test_a_model_reads_what_was_done_and_seen_and_no_verdict(todo, judged):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", ["todo", "000014-4"])
+@pytest.mark.parametrize("name", ["todo", "000014-8"])
 def test_the_labels_are_what_the_checks_find(name):
     page = specimens(only=[name])[0]
     checks = load_checks(FOLDER / "checks")[name.split("-")[0]]
