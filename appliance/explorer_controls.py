@@ -381,7 +381,7 @@ def claimable(one: Control) -> bool:
         return not outside and not top
     return (
         mark.tag in ("button", "summary", "select")
-        or mark.kind in ("range", "file", "color")
+        or mark.kind in ("range", "file")
         or role in ("button", "tab", "menuitem", "switch")
         or (mark.tag == "input" and mark.kind == "button")
     )

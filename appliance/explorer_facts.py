@@ -75,7 +75,7 @@ _CLAIMS = re.compile(
     re.IGNORECASE,
 )
 _KEEPS = re.compile(
-    r"\b(?:added|saved|stored|created|updated|booked|reserved|registered|posted|published|recorded|scheduled)\b",
+    r"\b(?:added|saved|stored|created|updated|registered|posted|published|recorded)\b",
     re.IGNORECASE,
 )
 _REFUSALS = re.compile(

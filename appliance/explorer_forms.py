@@ -154,6 +154,8 @@ class FormTrials(Walk):
         refused = refuses(said) and not claim
         is_lost = bool(sent.nonces) and not sent.kept and not was_seen(effect)
         if is_lost or not is_answered(effect, sent.before, after):
+            if form.button is None:
+                return  # its fields may work as they are typed in
             kind = "add-item" if purpose == "add" else "submit-shows"
             how = "only loads the page anew" if effect.new_document else "changes nothing that can be seen"
             self.state_fact(kind, form.place, False, f"filling the fields and pressing the button {how}", words)

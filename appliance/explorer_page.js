@@ -242,6 +242,7 @@ return {
   lists: lists(),
   stored: stores(),
   drawn: drawn(),
+  pictures: [...document.querySelectorAll("canvas, svg")].filter((el) => visible(el) && el.getBoundingClientRect().width > 150).length,
   modal: modal(),
   root: `${document.documentElement.className}|${document.documentElement.dataset.theme || ""}|${document.body ? document.body.className + (document.body.dataset.theme || "") : ""}`,
   scroll: [Math.round(scrollX), Math.round(scrollY)],

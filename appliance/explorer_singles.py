@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -43,6 +44,9 @@ from appliance.steps import Act
 from sandbox.hands import Effect
 
 LINKS_MAX = 16
+NEEDS_WORK = re.compile(r"\b(?:undo|redo|delete|remove|erase|new)\b", re.IGNORECASE)
+BY_HAND = re.compile(r"\b(?:clear|add)\b", re.IGNORECASE)
+ALL = re.compile(r"(?:show )?(?:all|everything)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -264,10 +268,14 @@ class ControlTrials(FormTrials):
         """Says so only if nothing excuses it and it stays dead on a fresh page, or after what it undoes was done."""
         if not claimable(one) or SILENT.search(one.words) or is_chosen(one.about["look"]):
             return
+        if NEEDS_WORK.search(one.words) or ALL.fullmatch(one.name.strip()):
+            return  # there may be nothing yet to undo, to remove, to begin anew or to show again
         acts = [act]
         if one.mark.kind == "select":
             acts = [act_on("choose", one, option) for option in one.mark.options if option != chosen_option(one)][:4]
-        needs_change = says("reset", one.words) or one.about["type"] == "reset"
+        takes_back = says("reset", one.words) or says("delete", one.words) or one.about["type"] == "reset"
+        if (one.mark.kind != "button" or BY_HAND.search(one.words)) and self.look()["pictures"]:
+            return  # it may be about something in the drawing that only a hand can choose
         for each in acts:
             if not self.go(place):
                 return
@@ -279,7 +287,7 @@ class ControlTrials(FormTrials):
                 return
         if self.works_when_filled(place, one, act):
             return
-        if needs_change and not self.dead_after_changes(place, one, act):
+        if takes_back and not self.dead_after_changes(place, one, act):
             return
         if one.mark.kind == "checkbox":
             return

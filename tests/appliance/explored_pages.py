@@ -68,7 +68,7 @@ def exploring():
         Browser(BrowserSettings(), preview.url) as browser,
     ):
 
-        def look(files, *, budget_s=30.0):
+        def look(files, *, budget_s=120.0):
             container.replace({name: text.encode() if isinstance(text, str) else text for name, text in files.items()})
             preview.wait_ready(10)
             return explore(browser, budget_s=budget_s)
