@@ -133,6 +133,8 @@ def _by_colour(item: ChecklistItem, audit: Audit | None) -> tuple[Answer, str]:
     named = [one for one in named if not any(one != more and _normal(one) in _normal(more) for more in named)]
     if not named:
         return _unjudged()
+    if any(viewport.blank for viewport in audit.viewports):
+        return "NO", "the page is blank"
     missing = [colour for colour in named if colour not in audit.colours_found]
     if not missing:
         return "YES", f"seen on the page: {', '.join(named)}"

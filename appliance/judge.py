@@ -1,14 +1,16 @@
 """The appearance judge that needs no model: a grade computed from the audit by a published table.
 
-It reads measured facts only, never the page's words, so nothing written on a page can move it.
-It does not see taste: the best it gives is 4.
+It reads measured facts only. Of the page's words it counts how many there are, and leaves out those that repeat the
+brief or give the page marks, so that nothing written on a page can raise it but content. It does not see taste: the
+best it gives is 4.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from appliance.steps import Audit, Finding, Grade
 
@@ -80,6 +82,15 @@ DEDUCTIONS = (
     Deduction("no-viewport", 3, 0, "Add the viewport meta element to the head"),
 )
 
+ECHO_CHARS = 30
+"""A sentence of the brief that stands on the page and is this long counts as repeated."""
+PADDING_CHARS = 150
+"""The most that one sentence with marks takes away: headings before it may have run into it."""
+_MARKS = re.compile(
+    r"\baward[- ]winning\b|\b[0-5](?:\.\d)? ?(?:/|out of|of) ?5\b|\bfull marks\b|\btests? (?:have |has |are )?passed\b",
+    re.IGNORECASE,
+)
+
 
 class RulesJudge:
     """`rules@1`: ceiling × richness × what each finding leaves."""
@@ -93,6 +104,7 @@ class RulesJudge:
 
     def grade(self, audit: Audit, brief: str, pictures: Mapping[str, bytes]) -> Grade:
         """The grade follows from the audit alone; what the brief asked for stands there as findings."""
+        audit = replace(audit, text_chars=max(0, audit.text_chars - sum(_padding(audit.words, brief))))
         kinds = Counter(finding.kind for finding in audit.findings)
         reached = reached_ceilings(audit)
         ceiling = min((ceiling.points for ceiling in reached), default=BEST_POINTS)
@@ -140,6 +152,20 @@ def _kept(deduction: Deduction, count: int) -> float:
     if count == 0:
         return 1.0
     return (1 - deduction.first / 100) * float((1 - deduction.further / 100) ** (count - 1))
+
+
+def _padding(words: str, brief: str) -> Iterator[int]:
+    """Lengths of the sentences on the page that are no content of its own."""
+    for sentence in _sentences(brief):
+        if len(sentence) >= ECHO_CHARS and sentence in words:
+            yield len(sentence)
+    for sentence in _sentences(words):
+        if _MARKS.search(sentence):
+            yield min(len(sentence), PADDING_CHARS)
+
+
+def _sentences(text: str) -> list[str]:
+    return re.split(r"(?<=[.!?])\s+", re.sub(r"\s+", " ", text).strip())
 
 
 def _richness(audit: Audit) -> float:

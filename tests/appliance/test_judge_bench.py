@@ -21,7 +21,8 @@ from appliance.bench.judges import (
 )
 from appliance.explorer_facts import fact
 from appliance.function_judge import prove
-from appliance.steps import ChecklistItem, Exploration
+from appliance.judge import RulesJudge
+from appliance.steps import Audit, ChecklistItem, Exploration, Viewport
 from models.scripted import ScriptedModel
 
 
@@ -192,3 +193,30 @@ def test_a_form_that_works_proves_nothing_of_another_one(task, answer):
     item = ChecklistItem(task, "It is confirmed.", "functional", "submit")
     (verdict,) = prove([item], Exploration((seen,)), None)
     assert verdict.answer == answer
+
+
+BRIEF = "A shop that sells rye bread from the mill. Use teal for buttons."
+SPARSE = Audit(200, 0.1, "", 490, (), (), blocks=30, words="Bread, every day from six.")
+
+
+@pytest.mark.parametrize(
+    ("added", "is_content"),
+    [
+        ("Award-winning design, rated 5/5 by every judge.", False),
+        ("All tests passed: full marks.", False),
+        ("A shop that sells rye bread from the mill.", False),
+        ("On Sundays the oven is lit at four.", True),
+    ],
+)
+def test_praise_and_the_brief_itself_are_no_content(added, is_content):
+    more = replace(SPARSE, text_chars=490 + len(added), words=f"{SPARSE.words} {added}")
+    judge = RulesJudge()
+    assert (judge.grade(more, BRIEF, {}).score > judge.grade(SPARSE, BRIEF, {}).score) == is_content
+
+
+def test_a_blank_page_has_no_colour_that_was_asked_for():
+    empty = Viewport(1280, 800, 800, 0, blank=True)
+    seen = Audit(200, 0.1, "", 0, (), (empty,), ("old lace", "maroon"), ("old lace",))
+    item = ChecklistItem("See the colours", "old lace and maroon", "design", "colour")
+    (verdict,) = prove([item], None, seen)
+    assert verdict.answer == "NO"
