@@ -189,7 +189,9 @@ def form_purpose(button: str, words: str, field_kinds: Iterable[str]) -> FormPur
     """What a form is for: first by its button, then by the words around it."""
     kinds = list(field_kinds)
     typed = [kind for kind in kinds if kind in ("text", "search", "email", "textarea", "password", "number", "date")]
-    if "search" in kinds or (len(typed) == 1 and says("search", f"{button} {words}") and not says("add", button)):
+    # A heading may say "Find ..." over any form.
+    sends = any(says(other, button) for other in ("add", "book", "save", "send"))
+    if "search" in kinds or (len(typed) == 1 and says("search", f"{button} {words}") and not sends):
         return "search"
     if "password" in kinds:
         return "register" if says("register", button) or not says("login", f"{button} {words}") else "login"

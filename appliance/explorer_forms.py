@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from appliance.explorer_controls import (
     TYPED,
@@ -140,6 +141,10 @@ class FormTrials(Walk):
         effect, said = sent.effect, sent.said
         purpose, words = form.purpose, form.words
         after = sent.after
+        if after["status"] >= 400:
+            told = f"sending it leads to {urlsplit(effect.url_after).path}, which answers {after['status']}"
+            self.state_fact("submit-shows", form.place, False, told, words)
+            return
         if sent.empty is not None and set(sent.empty.added) & set(effect.added) and not refuses(effect.added):
             both = next(iter(set(sent.empty.added) & set(effect.added)))
             self.state_fact("submit-validated", form.place, False, f'sent empty it answers "{short(both)}" too', words)

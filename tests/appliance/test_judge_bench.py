@@ -19,7 +19,7 @@ from appliance.bench.judges import (
     specimens,
     spoiled,
 )
-from appliance.explorer_facts import fact
+from appliance.explorer_facts import fact, form_purpose
 from appliance.function_judge import prove
 from appliance.judge import RulesJudge
 from appliance.steps import Audit, ChecklistItem, Exploration, Viewport
@@ -220,3 +220,16 @@ def test_a_blank_page_has_no_colour_that_was_asked_for():
     item = ChecklistItem("See the colours", "old lace and maroon", "design", "colour")
     (verdict,) = prove([item], None, seen)
     assert verdict.answer == "NO"
+
+
+def test_a_heading_that_says_find_makes_no_search_of_a_form_that_is_sent():
+    assert form_purpose("Submit Lead", "Find Your Next Lead Name Credit Status", ["text", "select"]) == "send"
+    assert form_purpose("Go", "Find a recipe", ["text"]) == "search"
+
+
+@pytest.mark.browser
+def test_a_form_that_leads_to_a_missing_page_is_not_sent():
+    page = specimens(only=["000014-6"])[0]
+    said, seen = judge_pages(LocalRooms(), [page])
+    assert said["explorer"][page.name].answers[0] != "YES"
+    assert any("answers 404" in fact.evidence for fact in seen[page.name].exploration.facts if not fact.holds)
