@@ -33,6 +33,7 @@ WAIT_S = 1.6
 CASE_S = 60.0
 CRASHES = 2
 RETRIES = 3
+RANK: Mapping[Answer, int] = {"NO": 0, "PARTIAL": 1, "YES": 2}
 
 
 class Way(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,7 +109,7 @@ def checks_digest(folder: Path | None = None) -> Mapping[str, str]:
 
 def accuracy(verdicts: Iterable[CheckVerdict]) -> float:
     """YES counts 1 and PARTIAL ½; raises ValueError when there is nothing to count."""
-    points = [{"YES": 1.0, "PARTIAL": 0.5, "NO": 0.0}[verdict.answer] for verdict in verdicts]
+    points = [RANK[verdict.answer] / 2 for verdict in verdicts]
     if not points:
         raise ValueError("There is no verdict to count.")
     return sum(points) / len(points)
@@ -122,37 +123,52 @@ def run_checks(
     `seen` is called while the last page of a case still stands, for a picture. A page that hangs or dies is NO.
     """
     verdicts: list[CheckVerdict] = []
-    deaths: list[str] = []
+    troubles = Troubles()
     for number, case in enumerate(site.case):
-        if len(deaths) >= CRASHES:
-            verdict = CheckVerdict(number, "NO", f"not tried again: {deaths[-1]}"[:EVIDENCE_CHARS])
-        else:
-            verdict = run_case(browser, number, case, site.about, deaths)
-        verdicts.append(verdict)
+        answer, evidence = run_case(browser, case, site.about, troubles)
+        verdicts.append(CheckVerdict(number, answer, " ".join(evidence.split())[:EVIDENCE_CHARS]))
         if seen is not None:
-            seen(verdict)
+            seen(verdicts[-1])
     return tuple(verdicts)
 
 
-def run_case(browser: Browser, number: int, case: Case, about: tuple[str, ...], deaths: list[str]) -> CheckVerdict:
-    best = CheckVerdict(number, "NO", "nothing was tried")
-    order = ("NO", "PARTIAL", "YES")
-    for n, way in enumerate(case.way):
-        try:
-            answer, evidence = Visit(browser, () if case.kind == "design" else about).walk(way)
-        except OffTopic as error:
-            return CheckVerdict(number, "NO", str(error)[:EVIDENCE_CHARS])
-        except BrowserCrashed as error:
-            deaths.append(f"the page died or hangs: {error}")
-            answer, evidence = "NO", deaths[-1]
-        except SandboxError as error:
-            answer, evidence = "NO", f"the page could not be used: {error}"
-        evidence = " ".join(evidence.split())[:EVIDENCE_CHARS]
-        if n == 0 or order.index(answer) > order.index(best.answer):
-            best = CheckVerdict(number, answer, evidence)
-        if best.answer == "YES" or len(deaths) >= CRASHES:
+@dataclass(slots=True)
+class Troubles:
+    """What was learnt of the page in one case and need not be waited for in the next."""
+
+    deaths: list[str] = field(default_factory=list)
+    off_topic: str = ""
+
+
+def run_case(browser: Browser, case: Case, about: tuple[str, ...], troubles: Troubles) -> tuple[Answer, str]:
+    if len(troubles.deaths) >= CRASHES:
+        return "NO", f"not tried again: {troubles.deaths[-1]}"
+    if case.kind == "design":
+        about = ()
+    elif troubles.off_topic:
+        return "NO", troubles.off_topic
+    best: tuple[Answer, str] | None = None
+    for way in case.way:
+        found = run_way(browser, way, about, troubles)
+        if best is None or RANK[found[0]] > RANK[best[0]]:
+            best = found
+        if best[0] == "YES" or troubles.off_topic or len(troubles.deaths) >= CRASHES:
             break
+    assert best is not None
     return best
+
+
+def run_way(browser: Browser, way: Way, about: tuple[str, ...], troubles: Troubles) -> tuple[Answer, str]:
+    try:
+        return Visit(browser, about).walk(way)
+    except OffTopic as error:
+        troubles.off_topic = str(error)
+        return "NO", str(error)
+    except BrowserCrashed as error:
+        troubles.deaths.append(f"the page died or hangs: {error}")
+        return "NO", troubles.deaths[-1]
+    except SandboxError as error:
+        return "NO", f"the page could not be used: {error}"
 
 
 @cache
@@ -182,7 +198,7 @@ class Visit:
             return "NO", f"the page answers {loaded.status}"
         self.end = time.monotonic() + CASE_S
         try:
-            topic = self.call("about", {"about": self.about})
+            topic = self.call("about", {"about": self.about}, WAIT_S)
             if not topic["ok"]:
                 raise OffTopic(str(topic["seen"]))
             self.mark()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -100,28 +102,50 @@ class TestData:
             assert set(imports) <= {"appliance.bench.check_steps", "appliance.errors"}
 
 
+BROWSERS = 3
+"""Most of a check is waiting for a page to react, so that a few sites go side by side."""
+
+
+@cache
+def verdicts_of(kind):
+    """Per site, what its checks say of that kind of page."""
+    pages = {
+        "works": {site: hand_page(site) for site in SITES},
+        "dead": {site: without_script(hand_page(site)) for site in EXPECTED["dead"]},
+        "empty": dict.fromkeys(SITES, EMPTY),
+        "next": {site: hand_page(SITES[(n + 1) % len(SITES)]) for n, site in enumerate(SITES)},
+    }[kind]
+    jobs = sorted(pages.items())
+
+    def work(part):
+        with opened(BrowserSettings()) as show:
+            return {site: run_checks(show(html), CHECKS[site]) for site, html in part}
+
+    with ThreadPoolExecutor(BROWSERS) as pool:
+        parts = pool.map(work, [jobs[n::BROWSERS] for n in range(BROWSERS)])
+        return {site: verdicts for part in parts for site, verdicts in part.items()}
+
+
 @pytest.mark.browser
 class TestPages:
     @pytest.mark.parametrize("site", SITES)
-    def test_a_page_that_does_what_the_brief_asks_passes(self, show, site):
-        verdicts = run_checks(show(hand_page(site)), CHECKS[site])
+    def test_a_page_that_does_what_the_brief_asks_passes(self, site):
+        verdicts = verdicts_of("works")[site]
         assert letters(verdicts) == EXPECTED["works"][site], why(verdicts)
 
     @pytest.mark.parametrize("site", sorted(EXPECTED["dead"]))
-    def test_a_page_that_only_looks_right_does_not(self, show, site):
-        verdicts = run_checks(show(without_script(hand_page(site))), CHECKS[site])
+    def test_a_page_that_only_looks_right_does_not(self, site):
+        verdicts = verdicts_of("dead")[site]
         assert letters(verdicts) == EXPECTED["dead"][site], why(verdicts)
 
     @pytest.mark.parametrize("site", SITES)
-    def test_an_empty_page_passes_nothing(self, show, site):
-        verdicts = run_checks(show(EMPTY), CHECKS[site])
+    def test_an_empty_page_passes_nothing(self, site):
+        verdicts = verdicts_of("empty")[site]
         assert set(letters(verdicts)) == {"N"}, why(verdicts)
 
     @pytest.mark.parametrize("site", SITES)
-    def test_the_page_of_another_brief_passes_nothing_but_a_shared_colour(self, show, site):
-        """The next site's page; all pairs were run before the freeze."""
-        other = SITES[(SITES.index(site) + 1) % len(SITES)]
-        verdicts = run_checks(show(hand_page(other)), CHECKS[site])
+    def test_the_page_of_another_brief_passes_nothing_but_a_shared_colour(self, site):
+        verdicts = verdicts_of("next")[site]
         passed = [v for v in verdicts if v.answer != "NO" and CHECKS[site].case[v.case].kind != "design"]
         assert not passed, why(passed)
 
