@@ -120,6 +120,7 @@ const PLACEHOLDERS = [
   [/lorem ipsum|dolor sit amet|consectetur adipiscing/i, "filler text"],
   [/^(?:\.{3,}|…)$/, "an ellipsis in place of content"],
   [/^(?:TODO|FIXME)\s*[:(]/, "a note to the programmer"],
+  [/^this is (?:an?|another) (?:example|sample)\b/i, "a sample in place of content"],
   [/\b(?:your|insert|add|place) (?:text|content|description|image|title)s? (?:goes )?here\b|^content goes here|^placeholder(?: text)?$|^sample text$/i, "a placeholder"],
   [/\[object Object\]|^undefined$|^NaN$|^null$|\$\{[\w.]+\}|\{\{\s*[\w.]+\s*\}\}/, "a value that was never filled in"],
 ];

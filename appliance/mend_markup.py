@@ -14,7 +14,7 @@ from typing import Literal
 from appliance import prompts
 from appliance.artifact import parse_patch
 from appliance.findings import describe
-from appliance.recipes import recipe
+from appliance.recipes import examples_own, recipe
 from appliance.steps import Artifact, Build, Change, ChecklistItem, FileAppend, FileWrite, Finding
 from models.chat import ChatMessage
 
@@ -31,21 +31,27 @@ _WAYS = """\
 
 @dataclass(frozen=True, slots=True)
 class MarkupPatch:
-    """What was asked, how the answer begins, and which piece of the page it replaces; none for a new section."""
+    """What was asked, how the answer begins, and which piece of the page it replaces; none for a new section.
+
+    `foreign` are words of the worked example that must not come back.
+    """
 
     messages: tuple[ChatMessage, ...]
     scope: Literal["feature", "form", "control", "nav"]
     page: str
     start: str
     old: str = ""
+    foreign: tuple[str, ...] = ()
     path: str = "index.html"
 
 
 def feature_patch(page: str, item: ChecklistItem, brief: str) -> MarkupPatch:
     """One new section for what the page lacks."""
     titles = "\n".join(f"- {title[:80]}" for title in dict.fromkeys(_titles(page)) if title)
-    messages = prompts.feature(brief, titles or "- nothing yet", item, recipe(item))
-    return MarkupPatch(messages, "feature", page, '```html\n<section id="')
+    example = recipe(item)
+    foreign = tuple(name for name in examples_own(example) if name.lower() not in brief.lower())
+    messages = prompts.feature(brief, titles or "- nothing yet", item, example)
+    return MarkupPatch(messages, "feature", page, '```html\n<section id="', foreign=foreign)
 
 
 def markup_patch(page: str, findings: Sequence[Finding]) -> MarkupPatch | None:
@@ -175,7 +181,16 @@ def _places(page: str) -> str:
 
 
 def _read_section(patch: MarkupPatch, section: str) -> Artifact:
-    """The section with ids that are still free, and a link to it in the page's navigation."""
+    """The section with ids that are still free, and a link to it in the page's navigation.
+
+    Small models copy: what comes from the example, or stands on the page already, is refused.
+    """
+    if copied := next((name for name in patch.foreign if name.lower() in section.lower()), ""):
+        return Artifact(
+            Build(), problems=(f"the section copies the example (“{copied}”) instead of being about the site",)
+        )
+    if repeated := {title.lower() for title in _titles(section)[:1]} & {title.lower() for title in _titles(patch.page)}:
+        return Artifact(Build(), problems=(f"the page has a section “{repeated.pop()}” already",))
     section = _with_free_ids(patch.page, section)
     changes: list[Change] = []
     name, title = re.search(r"""<section[^>]*\bid=["']([^"']+)""", section), _titles(section)

@@ -39,6 +39,12 @@ def recipe(item: ChecklistItem) -> str:
     return known[named or _BY_PROOF.get(item.proof, item.proof if item.proof in known else "shows")]
 
 
+def examples_own(example: str) -> tuple[str, ...]:
+    """Names of things that only the example is about: its cards' headings and its list's entries."""
+    found = re.findall(r"<(?:h3|li)>([A-Z][a-z]+ [a-zA-Z]+)", example)
+    return tuple(dict.fromkeys(found))
+
+
 @cache
 def _recipes() -> Mapping[str, str]:
     table = tomllib.loads(files("appliance").joinpath("prompts", "recipes.toml").read_text("utf-8"))

@@ -76,8 +76,9 @@
     }
     let none = body(list).querySelector(":scope > [data-empty]");
     if (!none) body(list).append((none = make(list.matches("table, tbody") ? "tr" : list.matches("ul, ol") ? "li" : "p", "", { "data-empty": "" })));
-    none.textContent = shown ? "" : "Nothing found.";
-    none.hidden = shown > 0;
+    const isLost = !shown && Boolean(words || kind);
+    none.textContent = isLost ? "Nothing found." : "";
+    none.hidden = !isLost;
   };
   const choose = (selector, change) => {
     chosen.set(selector, { ...chosen.get(selector), ...change });

@@ -49,6 +49,18 @@ def test_a_section_brings_no_script_of_its_own():
     assert "alert" not in page
 
 
+def test_a_section_that_copies_the_example_or_the_page_is_refused():
+    patch = feature_patch(PAGE, SEARCH, "A site.")
+    copy = read_markup(patch, '```html\n<section id="x"><h2>Find</h2><h3>Lentil soup</h3></section>\n```', cut=False)
+    assert "copies the example (“Lentil soup”)" in copy.problems[0]
+    again = read_markup(patch, '```html\n<section id="x"><h2>Order</h2></section>\n```', cut=False)
+    assert "“order” already" in again.problems[0]
+    of_soups = feature_patch(PAGE, SEARCH, "A site about lentil soup.")
+    assert read_markup(
+        of_soups, "```html\n<section><h2>Find</h2><h3>Lentil soup</h3></section>\n```", cut=False
+    ).changes
+
+
 def test_a_form_gets_a_new_opening_tag_and_keeps_its_id():
     patch = markup_patch(PAGE, [finding("submit-lost", 'form#order-form (button "Send")')])
     assert patch.scope == "form"
