@@ -54,6 +54,8 @@ from sandbox.browser import Browser
 from sandbox.workspace import snapshot
 
 MAX_CONTINUATIONS = 2
+REPAIR_TOKENS = 1200
+"""Enough for a script of a page; a repair that finds no end by then is none."""
 _TEXT_EVENT_EVERY_S = 0.5
 
 
@@ -198,7 +200,7 @@ class _Loop:
             patch = feature_patch(page, self.checklist.items[item_number(finding)], self.request.brief)
         else:
             patch = mend_messages(base, findings, self.request.brief, again=tried > 0)
-        record = self._completed(n, patch.messages, patch.start)
+        record = self._completed(n, patch.messages, patch.start, REPAIR_TOKENS)
         artifact = read_patch(patch, record.reply, cut=record.finish == "length")
         before = next(step for step in steps if step.n == tip)
         self._commit_repair(n, before, base, artifact, record, began, finding, patch)
@@ -215,21 +217,27 @@ class _Loop:
             repeat_penalty=profile.repeat_penalty,
         )
 
-    def _completed(self, n: int, messages: Sequence[ChatMessage], start: str = "") -> CompletionRecord:
+    def _completed(
+        self, n: int, messages: Sequence[ChatMessage], start: str = "", most_tokens: int = 0
+    ) -> CompletionRecord:
         """The model's reply for step `n`, from the store if a killed attempt got that far."""
         if record := self.parts.store.completion(self.run.id, n):
             return record
         self.parts.tell("stage", {"stage": "thinking", "n": n})
         progress = _Progress(self.parts.tell, [n])
+        sampling = self._sampling(n)
+        if most_tokens:
+            sampling = replace(sampling, max_tokens=min(most_tokens, sampling.max_tokens))
         completion = self.parts.model.chat(
             messages,
-            self._sampling(n),
+            sampling,
             prefill=start,
             on_text=lambda text: progress(0, text),
             cancelled=self.parts.cancelled,
         )
         self._stop_if_cancelled(completion)
-        return self._keep(n, messages, self._continued(messages, start, completion, n))
+        whole = replace(completion, text=start + completion.text)
+        return self._keep(n, messages, whole if most_tokens else self._continued(messages, start, completion, n))
 
     def _continued(self, messages: Sequence[ChatMessage], start: str, completion: Completion, n: int) -> Completion:
         """The reply with its given start; one that the token limit cut off goes on, unless it only repeats itself."""
