@@ -102,7 +102,7 @@ class RulesJudge:
     def judge(self) -> str:
         return f"{self.name}@{self.version}"
 
-    def grade(self, audit: Audit, brief: str, pictures: Mapping[str, bytes]) -> Grade:
+    def grade(self, audit: Audit, brief: str, pictures: Mapping[str, bytes] | None = None) -> Grade:
         """The grade follows from the audit alone; what the brief asked for stands there as findings."""
         audit = replace(audit, text_chars=max(0, audit.text_chars - sum(_padding(audit.words, brief))))
         kinds = Counter(finding.kind for finding in audit.findings)
