@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
@@ -14,7 +15,7 @@ from typing import Any
 import click
 
 from appliance.assembly import RealRooms, RealWorkshop, Wishes, make_request, podman_settings, shelf
-from appliance.bench.checks import Checks, CheckVerdict, SiteChecks, load_checks, run_checks
+from appliance.bench.checks import Checks, CheckVerdict, SiteChecks, checks_digest, load_checks, run_checks
 from appliance.bench.judges import Figures, figures, judge_by_model, judge_pages, specimens
 from appliance.bench.lift import Made, Results, lift, measure_site, plan, readable
 from appliance.brief import bench_cases
@@ -199,7 +200,8 @@ def _chosen(checks: Checks, sites: str | None) -> Checks:
 
 def _figures(results: Results, config: Config) -> dict[str, Any]:
     request = make_request(config, "A page.", Wishes())
-    facts = {"model": request.model, "profile": request.profile, "steps": request.steps, "drafts": request.drafts}
+    facts: dict[str, Any] = {name: getattr(request, name) for name in ("model", "profile", "steps", "drafts")}
+    facts["checks"] = hashlib.sha256(json.dumps(dict(checks_digest()), sort_keys=True).encode()).hexdigest()
     sites = [line for line in results.sites() if (line.site, line.seed) in results.done()]
     if not sites:
         raise UsageError(f"{results.folder} holds no finished site; `appliance bench run` measures.")
