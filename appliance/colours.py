@@ -26,7 +26,7 @@ _BACKGROUND_WORDS = re.compile(r"\b(?:backgrounds?|canvas|backdrop|base colou?r|
 
 # Longest first, so that `seagreen` is not read as `sea`.
 _NAME_PARTS = re.compile(
-    r"goldenrod|turquoise|blanched|lavender|midnight|seagreen|antique|chiffon|magenta|rebecca|"
+    r"goldenrod|turquoise|blanched|lavender|midnight|antique|chiffon|magenta|rebecca|"
     r"almond|dodger|floral|flower|forest|golden|indian|medium|navajo|orange|orchid|papaya|"
     r"powder|purple|saddle|salmon|spring|violet|yellow|alice|azure|blush|brick|brown|burly|"
     r"cadet|coral|cream|gains|ghost|green|khaki|lemon|light|misty|olive|peach|royal|sandy|"

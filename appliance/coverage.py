@@ -66,7 +66,7 @@ def covered(n: int, item: ChecklistItem, audit: Audit) -> Verdict:
     if not wanted:
         return Verdict(n, "unjudged", JUDGE, "not judged: the item names nothing that could be looked for")
     section = _section(wanted, audit, NAMED_SHARE if item.proof == "shows-text" else NAMED_SHARE_OF_DEEDS)
-    if section is not None and item.proof == "shows-text":
+    if section is not None and item.proof == "shows-text" and not has_filler(audit):
         seen = f"below the heading “{section.text}” stand {section.blocks} blocks, {section.chars} characters"
         return Verdict(n, "YES", JUDGE, seen)
     if section is not None and section.controls:
@@ -75,6 +75,11 @@ def covered(n: int, item: ChecklistItem, audit: Audit) -> Verdict:
     if named_share(wanted, audit.words) == 0:
         return Verdict(n, "NO", JUDGE, f"no word of “{item.subject or item.task}” stands on the page")
     return Verdict(n, "unjudged", JUDGE, "not judged: the page names it, but no section shows it")
+
+
+def has_filler(audit: Audit) -> bool:
+    """Whose words stand below a heading cannot be told; on a page with filler they may be none."""
+    return any(finding.kind == "placeholder-text" for finding in audit.findings)
 
 
 def _section(wanted: Sequence[str], audit: Audit, share: float) -> Heading | None:

@@ -6,7 +6,7 @@ import pytest
 from builders import audit
 
 from appliance.coverage import covered, named_share, stems
-from appliance.steps import ChecklistItem, Heading
+from appliance.steps import ChecklistItem, Finding, Heading
 
 SEEN = ChecklistItem("Look for consolidated reports.", "", "data-display", "shows-text", "consolidated reports")
 DONE = ChecklistItem("Manage user information.", "", "functional", "none")
@@ -36,6 +36,11 @@ def test_words_are_compared_without_endings_and_without_those_that_say_nothing()
 def test_only_a_filled_section_that_names_the_thing_counts(item, headings, words, answer):
     verdict = covered(3, item, page(*headings, words=words))
     assert (verdict.item, verdict.answer, verdict.judge) == (3, answer, "audit@1")
+
+
+def test_below_a_heading_filler_proves_nothing():
+    filled = page(Heading(2, "Consolidated report", 200, 6, 0), words="Consolidated report")
+    assert covered(0, SEEN, replace(filled, findings=(Finding("placeholder-text", "p", "lorem"),))).answer == "unjudged"
 
 
 def test_a_deed_is_never_proven_by_words():
