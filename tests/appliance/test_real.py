@@ -82,8 +82,11 @@ def test_a_brief_becomes_a_site_with_real_parts(home, tmp_path):
     result = json.loads(said)
     assert result["status"] == "done"
     assert result["engine"] in ("cpu", "cuda", "vulkan")
-    assert result["judges"] == {"appearance": "rules@1", "functionality": "none"}
-    assert result["scores"]["functionality"] is None
+    assert result["judges"]["appearance"] == "rules@1"
+    judged = result["scores"]["functionality"] is not None
+    assert result["judges"]["functionality"] == ("explorer@1" if judged else "none")
+    assert "checklist (rules@1)" in shown
+    assert "explorer@1 judges instead" in shown or "the explorer tests the page instead" in shown
     assert all(step["completion_tokens"] > 0 and step["model_seconds"] > 0 for step in result["steps"])
     assert "<" in (out / "site" / "index.html").read_text()
     assert (out / "screenshots" / "desktop.png").read_bytes().startswith(b"\x89PNG")
