@@ -97,7 +97,8 @@ def feature(brief: str, outline: str, item: ChecklistItem, recipe: str) -> tuple
             "page.repair.feature",
             brief=brief,
             outline=outline,
-            task=item.task,
+            # "Look for the team" is what a visitor does; a small model would make a heading of it.
+            task=f"a section about {item.subject}" if item.proof == "shows-text" and item.subject else item.task,
             expected=item.expected,
             recipe=recipe,
         )

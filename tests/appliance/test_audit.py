@@ -157,3 +157,19 @@ def test_each_mended_fault_raises_the_grade(look, good):
     grades = [grade(look(with_css("".join(css[:n])))[0]) for n in (3, 2, 1)]
     assert grades == sorted(set(grades))
     assert grades[-1] < grade(good[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "is_filler"),
+    [
+        ("This is a description of the project.", True),
+        ("Description of the design work here.", True),
+        ("This is where you will write about the designer.", True),
+        ("Project Name", True),
+        ("A description of the house, with its three rooms and the garden.", False),
+        ("The project has a name that nobody can pronounce.", False),
+    ],
+)
+def test_notes_to_oneself_are_no_content(look, text, is_filler):
+    found = look(with_body(f"<p>{text}</p>"))[0].findings
+    assert any(finding.kind == "placeholder-text" for finding in found) is is_filler

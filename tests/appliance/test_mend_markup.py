@@ -43,6 +43,13 @@ def test_a_new_section_gets_free_ids_and_a_link_in_the_navigation():
     assert page.index("order-2") < page.index("</main>")
 
 
+def test_what_is_to_be_seen_is_asked_for_by_its_name_not_as_a_task():
+    item = ChecklistItem("Look for the team on the page.", "It stands there.", "data-display", "shows-text", "team")
+    asked = feature_patch(PAGE, item, "A site.").messages[1].content
+    assert "It lacks this: a section about team" in asked
+    assert "Look for" not in asked
+
+
 def test_a_section_brings_no_script_of_its_own():
     patch = feature_patch(PAGE, SEARCH, "A site.")
     page = mended(patch, '```html\n<section id="s"><h2>S</h2></section><script>alert(1)</script>\n```')
