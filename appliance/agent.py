@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -19,14 +20,16 @@ from appliance.assets import complete
 from appliance.changes import apply_changes
 from appliance.context import ContextFull, Turn, conversation
 from appliance.decide import Rules, is_error, lineage, merit
+from appliance.errors import is_missing_part
 from appliance.feedback import feedback
 from appliance.findings import CHECKLIST, describe, finding_key, item_number
 from appliance.grading import Judges
 from appliance.mend import PAGE, Patch, mend_messages, read_patch
 from appliance.mend_markup import MarkupPatch, feature_patch
 from appliance.profiles import Profile
+from appliance.reference import as_the_reference_keeps
 from appliance.regressions import replays_of
-from appliance.site import Look, Rooms, Site
+from appliance.site import FIXED_SITE, Look, Rooms, Site, SiteSettings
 from appliance.steps import (
     Artifact,
     Backtrack,
@@ -47,10 +50,11 @@ from appliance.steps import (
 from appliance.store import CompletionRecord, Run, Store
 from appliance.strategy import Draft, Mend, next_move
 from appliance.strategy import Turn as TakeTurn
-from appliance.tester import Tester
+from appliance.tester import SiteTester
 from models.chat import ChatMessage, ChatModel, Completion, Sampling
-from models.errors import ContextOverflow
+from models.errors import ContextOverflow, ModelError
 from sandbox.browser import Browser
+from sandbox.errors import SandboxError
 from sandbox.workspace import snapshot
 
 MAX_CONTINUATIONS = 2
@@ -78,7 +82,8 @@ class Parts:
     """Derives the acceptance tests of a run that was given none."""
     begin_step: Callable[[], None] = lambda: None
     """Told before each move: models that take turns in memory may change places once from here on."""
-    tester: Tester | None = None
+    site: SiteSettings = FIXED_SITE
+    tester: SiteTester | None = None
     """Clicks through the checklist when the coder asks for it; None where no model is qualified."""
 
 
@@ -88,7 +93,11 @@ class Cancelled(Exception):
 
 def work(run: Run, parts: Parts) -> Stop:
     """Make steps until the run stops. Raises Cancelled; errors of the machine pass through."""
-    with Site(parts.rooms, run.request.stack, lambda name: parts.tell("stage", {"stage": name}), parts.explore) as site:
+
+    def tell_stage(name: str) -> None:
+        parts.tell("stage", {"stage": name})
+
+    with Site(parts.rooms, run.request.stack, tell_stage, parts.explore, parts.site) as site:
         site.start()
         for wall in site.missing_walls:
             parts.tell("warning", {"text": f"missing wall, {wall.name}: {wall.meaning} {wall.remedy}"})
@@ -107,10 +116,12 @@ def work(run: Run, parts: Parts) -> Stop:
                 case Draft(ns):
                     loop.drafts(ns)
                 case Mend(findings):
-                    loop.mend(steps, tip, findings)
+                    with loop.surviving(steps, tip, finding_key(findings[0])):
+                        loop.mend(steps, tip, findings)
                 case TakeTurn():
                     try:
-                        loop.turn(steps, tip)
+                        with loop.surviving(steps, tip):
+                            loop.turn(steps, tip)
                     except (ContextFull, ContextOverflow) as full:
                         if not steps:
                             raise
@@ -204,6 +215,29 @@ class _Loop:
         artifact = read_patch(patch, record.reply, cut=record.finish == "length")
         before = next(step for step in steps if step.n == tip)
         self._commit_repair(n, before, base, artifact, record, began, finding, patch)
+
+    @contextmanager
+    def surviving(self, steps: Sequence[Step], tip: int | None, key: str = "") -> Iterator[None]:
+        """A part that fails costs this step: it is stored as broken, and the tip stays. Not for ever, and not where
+        the same would happen again: a missing part is the user's to mend."""
+        try:
+            yield
+        except (ContextFull, ContextOverflow):
+            raise
+        except (ModelError, SandboxError) as error:
+            rules = self.parts.rules
+            if sum(step.signal == "broke" for step in steps) >= rules.breaks or not (steps or rules.first_may_break):
+                raise
+            if is_missing_part(error) or len(self.parts.store.steps(self.run.id)) > len(steps):
+                raise
+            self._commit_broken(len(steps) + 1, steps, tip, key, error)
+
+    def _commit_broken(self, n: int, steps: Sequence[Step], tip: int | None, key: str, error: Exception) -> None:
+        self.parts.tell("warning", {"text": f"step {n} broke and the run goes on: {error}"})
+        record = self.parts.store.completion(self.run.id, n)
+        look = Look(Observation("parse", error=f"the step broke: {error}"), {}, self._files(steps, tip))
+        step = self._step(n, "build", tip, look, _usage(record) if record else Usage(), time.monotonic(), "")
+        self._store(replace(step, verdict="rejected", signal="broke", finding_key=key), look, tip=tip)
 
     # -- the model -------------------------------------------------------------------------------------------------
 
@@ -303,6 +337,8 @@ class _Loop:
         if not artifact.changes or files == dict(base):
             why = problems[0] if problems else "the reply changes no file"
             return Look(Observation("parse", error=why, notes=notes), {}, base)
+        if self.parts.rules.lossy_snapshots:
+            files = as_the_reference_keeps(files)
         completed = complete(files, self.request.brief, stack=self.request.stack)
         replays = replays_of(lineage(self.parts.store.steps(self.run.id), parent)) if self.parts.explore else ()
         look = self.site.look(completed.files, self.request.brief, replays)
@@ -310,9 +346,12 @@ class _Loop:
         verdicts = self.parts.judges.verdicts(observation, self.checklist.items)
         return replace(look, observation=replace(observation, verdicts=verdicts))
 
-    def _graded(self, look: Look) -> Scores:
+    def _graded(self, look: Look, inherited: Scores | None) -> Scores:
         self.parts.tell("stage", {"stage": "judging"})
-        return self.parts.judges.grade(look.observation, self.request.brief, self.checklist.items, look.pictures)
+        judges, items = self.parts.judges, self.checklist.items
+        if inherited is not None:
+            return replace(inherited, functionality=judges.functionality(look.observation, items))
+        return judges.grade(look.observation, self.request.brief, items, look.pictures)
 
     def _commit(
         self,
@@ -326,25 +365,26 @@ class _Loop:
         aim: str,
         notes: tuple[str, ...] = (),
     ) -> None:
+        inherited: Scores | None = None
         if isinstance(artifact.action, Finish | RequestGuiTest) and not artifact.changes:
-            look = self._inherited(parent, base)
+            look, inherited = self._inherited(parent, base)
             if isinstance(artifact.action, RequestGuiTest) and self.parts.tester and not look.observation.error:
                 look = self._tested(look, self.parts.tester)
         else:
             look = self._looked(base, artifact, parent)
         look = replace(look, observation=replace(look.observation, notes=(*notes, *look.observation.notes)))
-        step = self._step(n, kind, parent, look, usage, began, aim)
+        step = self._step(n, kind, parent, look, usage, began, aim, inherited)
         step = replace(step, signal=_signal(artifact))
         self._store(step, look, tip=None if kind == "draft" else n)
 
-    def _inherited(self, parent: int | None, base: Files) -> Look:
-        """A signal alone changes nothing: the step shows what its parent showed."""
+    def _inherited(self, parent: int | None, base: Files) -> tuple[Look, Scores | None]:
+        """A signal alone changes nothing: the step shows what its parent showed, and its look is graded as before."""
         if parent is None:
-            return Look(Observation("parse", error="the first reply holds no file"), {}, base)
+            return Look(Observation("parse", error="the first reply holds no file"), {}, base), None
         step = next(step for step in self.parts.store.steps(self.run.id) if step.n == parent)
-        return Look(step.observation, {}, base, self.parts.store.files(step.built))
+        return Look(step.observation, {}, base, self.parts.store.files(step.built)), step.scores
 
-    def _tested(self, look: Look, tester: Tester) -> Look:
+    def _tested(self, look: Look, tester: SiteTester) -> Look:
         """The same page, with what the GUI agent did on it and what the judge made of that."""
         self.parts.tell("stage", {"stage": "testing"})
         shots: dict[str, bytes] = {}
@@ -356,7 +396,13 @@ class _Loop:
         items, exact = self.checklist.items, look.observation.verdicts
         tested = self.site.visit(look.built or look.files, lambda page: tester.test(page, items, exact, keep))
         self._raise_if_cancelled()
-        observation = replace(look.observation, traces=tested.traces, verdicts=tested.verdicts)
+        observation = replace(
+            look.observation,
+            traces=tested.traces,
+            verdicts=tested.verdicts,
+            gui_grade=tested.grade,
+            error=tested.error,
+        )
         return replace(look, observation=observation, pictures=shots)
 
     def _raise_if_cancelled(self) -> None:
@@ -390,8 +436,9 @@ class _Loop:
         usage: Usage,
         began: float,
         aim: str,
+        inherited: Scores | None = None,
     ) -> Step:
-        scores = self._graded(look)
+        scores = self._graded(look, inherited)
         return Step(
             n=n,
             kind=kind,

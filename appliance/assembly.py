@@ -20,6 +20,7 @@ from appliance.judge import RulesJudge
 from appliance.profiles import Profile, load_profiles
 from appliance.qualification import Card, Subject, check_model, store_card
 from appliance.roles import Roles, choose_roles, judging_model, residency
+from appliance.site import FAITHFUL_SITE, FIXED_SITE
 from appliance.steps import Checklist, RunRequest
 from appliance.store import Run, Store
 from models.catalog import load_catalog, load_thresholds
@@ -113,7 +114,11 @@ class RealRooms:
         return Browser(BrowserSettings(), url)
 
 
-def _checklist_maker(profile: Profile, cancelled: Callable[[], bool]) -> Callable[[ChatModel, str], Checklist]:
+def _checklist_maker(
+    profile: Profile, cancelled: Callable[[], bool], plan: Callable[[str], Checklist] | None
+) -> Callable[[ChatModel, str], Checklist]:
+    if plan is not None:
+        return lambda _, brief: plan(brief)
     if profile.checklist == "rules":
         return lambda _, brief: rules_checklist(brief)
     sampling = Sampling(temperature=0.2, top_p=profile.top_p, max_tokens=profile.max_tokens)
@@ -180,7 +185,8 @@ class RealWorkshop:
                 cancelled=cancelled,
                 tell=tell,
                 explore=None if faithful else explore,
-                make_checklist=_checklist_maker(profile, cancelled),
+                make_checklist=_checklist_maker(profile, cancelled, roles.plan),
+                site=FAITHFUL_SITE if faithful else FIXED_SITE,
                 tester=roles.tester,
                 begin_step=begin_step,
             )

@@ -7,6 +7,7 @@ routes than the one opened, and a page that sabotages the browser's own function
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -111,17 +112,31 @@ class PageDriver(Protocol):
     def forget(self) -> None: ...
 
 
-def audit(page: PageDriver, brief: str, *, path: str = "/") -> tuple[Audit, dict[str, bytes]]:
-    """The audit of one page, and its full-page PNGs `desktop` and `phone`; no pictures if nothing could be measured."""
+def audit(
+    page: PageDriver,
+    brief: str,
+    *,
+    path: str = "/",
+    window: tuple[int, int] = (DESKTOP_WIDTH, DESKTOP_HEIGHT),
+    wait_s: float = 0.0,
+) -> tuple[Audit, dict[str, bytes]]:
+    """The audit of one page, and its full-page PNGs `desktop` and `phone`; no pictures if nothing could be measured.
+
+    `window` is the size of the desktop one, `wait_s` a fixed wait after loading.
+    """
     try:
-        return _measured(page, brief, path)
+        return _measured(page, brief, path, window, wait_s)
     except ScriptFailed as failed:
         finding = _finding("unmeasurable", path, _one_line(str(failed)))
         return Audit(None, 0.0, "", 0, (finding,), ()), {}
 
 
-def _measured(page: PageDriver, brief: str, path: str) -> tuple[Audit, dict[str, bytes]]:
-    load = page.open(path, width=DESKTOP_WIDTH, height=DESKTOP_HEIGHT)
+def _measured(
+    page: PageDriver, brief: str, path: str, window: tuple[int, int], wait_s: float
+) -> tuple[Audit, dict[str, bytes]]:
+    width, height = window
+    load = page.open(path, width=width, height=height)
+    time.sleep(wait_s)
     if load.status is None or load.timed_out:
         return _unreachable(load), {}
     asked = asked_colours(brief)

@@ -416,7 +416,7 @@ _OPENING = re.compile(
 
 def _clauses(brief: str) -> Iterator[str]:
     """What the brief lists, one thing at a time, in its own words; `it` and bare verbs get back what they are about."""
-    for sentence in re.split(r"(?<=[.!?。！？])\s*|\n+", brief):
+    for sentence in re.split(r"(?<=[.!?。！？])\s*|\n+", re.sub(r"\s*\([^()]*\)", "", brief)):
         sentence = sentence.strip().rstrip(".!?。！？ ")
         if not sentence or asked_colours(sentence) or _COLOURS_ONLY.match(sentence):
             continue

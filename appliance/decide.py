@@ -2,7 +2,8 @@
 
 `FAITHFUL` follows the paper's reference exactly (METHOD §1.6 and §4); `FIXED` repairs what is wrong in it. The repairs
 that live here: a score that was not measured stays below every number instead of counting as 0; an error is a failed
-stage or an uncaught exception, never the word "error" in a log; the first step may fail.
+stage or an uncaught exception, never the word "error" in a log; a step that breaks costs that step and nothing else,
+be it the first.
 """
 
 from __future__ import annotations
@@ -32,10 +33,28 @@ class Rules:
     error_word: bool = False
     strict_reading: bool = False
     """Read replies as the reference does: exact spelling only, entities always unescaped."""
+    breaks: int = 5
+    """Broken steps that a run survives; the next one ends it."""
+    restart_sticks: bool = False
+    """After one broken step every further one first goes back to the best, as in the reference, which never forgets."""
+    first_may_break: bool = True
+    """The reference has no best step to go back to before there is one, and dies."""
+    lossy_snapshots: bool = False
+    """Keep files as the reference does: no lockfiles, and every byte that is no UTF-8 text replaced."""
 
 
 FIXED = Rules()
-FAITHFUL = Rules(steps=20, good_appearance=3.0, gui_first=True, null_is_zero=True, error_word=True, strict_reading=True)
+FAITHFUL = Rules(
+    steps=20,
+    good_appearance=3.0,
+    gui_first=True,
+    null_is_zero=True,
+    error_word=True,
+    strict_reading=True,
+    restart_sticks=True,
+    first_may_break=False,
+    lossy_snapshots=True,
+)
 
 
 def decide(steps: Sequence[Step], tip: int | None, rules: Rules) -> Decision:
@@ -46,9 +65,11 @@ def decide(steps: Sequence[Step], tip: int | None, rules: Rules) -> Decision:
         return Stop("token budget")
     if steps and steps[-1].signal == "finish":
         return Stop("finished")
-    if errors_in_a_row(steps, tip) >= rules.errors_in_a_row:
+    broken = rules.restart_sticks and any(step.signal == "broke" for step in steps)
+    if broken or errors_in_a_row(steps, tip) >= rules.errors_in_a_row:
         best = best_valid(steps, rules)
-        return Backtrack(best.n if best else None)
+        to = best.n if best else None
+        return Continue() if to == tip else Backtrack(to)
     return Continue()
 
 

@@ -61,3 +61,17 @@ class StoreBroken(ApplianceError, RuntimeError):
 
 class PartMissing(ApplianceError, RuntimeError):
     exit_code = 3
+
+
+def is_missing_part(error: Exception) -> bool:
+    """True when the machine lacks something that the user can add: trying again would end the same way."""
+    return type(error).__name__ in _MISSING
+
+
+_MISSING = frozenset(
+    {
+        *("PodmanMissing", "NoUserNamespaces", "ImageMissing", "StorageFull", "BrowserMissing", "PortTaken"),
+        *("ModelFileMissing", "ModelFileCorrupt", "ProjectorMissing", "EngineMissing", "EngineVariantError"),
+        *("DiskFull", "DownloadFailed", "ContextTooSmall", "UnknownModel", "MirrorGone"),
+    }
+)

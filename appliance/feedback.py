@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from appliance.findings import all_findings, describe
 from appliance.prompts import fill
-from appliance.steps import ChecklistItem, Observation, RunRequest, Step
+from appliance.steps import ChecklistItem, Observation, RunRequest, Scores, Step
 
 _LOG_LINES = 30
 
 
-def report(observation: Observation, items: Sequence[ChecklistItem], problems: Iterable[str] = ()) -> str:
-    """The step in words, for the coder and for the log a user reads."""
+def report(
+    observation: Observation,
+    items: Sequence[ChecklistItem],
+    problems: Iterable[str] = (),
+    scores: Scores | None = None,
+) -> str:
+    """The step in words, for the coder and for the log a user reads; of scores only the words of who looked."""
     lines = [f"- {problem}" for problem in problems]
     if observation.error:
         lines.append(f"The step failed ({observation.stage}): {observation.error}")
@@ -24,7 +29,18 @@ def report(observation: Observation, items: Sequence[ChecklistItem], problems: I
         lines += [f"- {describe(finding)}" for finding in found[:8]]
         if not found:
             lines.append("The page opened without a problem.")
+        lines += _opinions(observation, scores) if scores else ()
     return "\n".join(lines)
+
+
+def _opinions(observation: Observation, scores: Scores) -> Iterator[str]:
+    """Taste, so it comes last. Each suggestion is one sentence or a few by a judge that saw or tried the page."""
+    if scores.appearance.seen:
+        yield f"What the page looks like: {scores.appearance.seen}"
+    if scores.appearance.suggestion:
+        yield f"To improve its look: {scores.appearance.suggestion}"
+    if observation.gui_grade is not None and not observation.error:
+        yield observation.gui_grade.suggestion or "The GUI test was successful; nothing to improve."
 
 
 def feedback(step: Step, request: RunRequest, items: Sequence[ChecklistItem] = (), problems: Iterable[str] = ()) -> str:
@@ -37,7 +53,7 @@ def feedback(step: Step, request: RunRequest, items: Sequence[ChecklistItem] = (
     )
     return fill(
         "feedback",
-        report=report(step.observation, items, problems),
+        report=report(step.observation, items, problems, step.scores),
         request=ask,
         brief=request.brief,
         reminder="Write files whole or as exact edits, with nothing left out.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from appliance.explorer_facts import findings_of
@@ -75,8 +76,10 @@ def by_urgency(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def finding_key(finding: Finding) -> str:
-    """The same defect has the same key in the next step."""
-    return f"{finding.kind} {finding.place}"
+    """The same defect has the same key in the next step, also where other lines were added above it."""
+    place = re.sub(r"(?::\d+)+$", "", finding.place)
+    said = f" {finding.evidence[:80]}" if place != finding.place else ""
+    return f"{finding.kind} {place}{said}"
 
 
 def describe(finding: Finding) -> str:

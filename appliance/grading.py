@@ -51,26 +51,34 @@ class Judges:
         if observation.audit is None:
             return Scores(Grade(0.0, f"no page to look at: {observation.error}", self.appearance.judge), unmeasured)
         look = self.appearance.grade(observation.audit, brief, pictures or {})
+        return Scores(look, self.functionality(observation, items))
+
+    def functionality(self, observation: Observation, items: Sequence[ChecklistItem] = ()) -> Grade:
+        """By what the reference's tester says, by verdicts on what a GUI agent did, or by what the explorer found."""
+        if observation.gui_grade is not None:
+            return observation.gui_grade
         if observation.traces:
-            return Scores(look, grade_of(observation.verdicts))
+            return grade_of(observation.verdicts)
         if observation.exploration is None:
             reason = observation.error or self.functionality_reason
-            return Scores(look, functionality_unmeasured(f"not exercised: {reason}"))
+            return functionality_unmeasured(f"not exercised: {reason}")
         wants = any(item.proof not in ("none", "colour", "shows-text") for item in items)
         facts = grade_function(observation.exploration, asks_for_function=wants)
-        return Scores(look, with_checklist(facts, observation.verdicts))
+        return with_checklist(facts, observation.verdicts)
 
 
 def with_checklist(facts: Grade, verdicts: Sequence[Verdict]) -> Grade:
-    """Half from what the page offers and how much of it works, half from the checklist items that facts decide.
+    """Half from what the page offers and how much of it works, half from the share of the checklist that facts prove.
 
-    Without the second half a page with one link that works would beat one that does most of what was asked.
+    Without the second half a page with one link that works would beat one that does most of what was asked. What
+    nobody could judge is not proven: else a page would lose by showing for the first time half of what was asked.
     """
-    judged = [POINTS[verdict.answer] for verdict in verdicts if verdict.answer in POINTS]
-    if not judged or facts.judge != JUDGE:
+    points = [POINTS.get(verdict.answer, 0.0) for verdict in verdicts]
+    if not points or facts.judge != JUDGE or all(verdict.answer not in POINTS for verdict in verdicts):
         return facts
-    share = fmean(judged)
-    said = f"checklist: {sum(judged):g} of {len(judged)} judged items hold, {len(verdicts) - len(judged)} not judged"
+    share = fmean(points)
+    unjudged = sum(verdict.answer not in POINTS for verdict in verdicts)
+    said = f"checklist: {sum(points):g} of {len(points)} items proven, {unjudged} of them not judged"
     score = 5 * share if facts.score is None else (facts.score + 5 * share) / 2
     return replace(facts, score=round(score, 2), reason=f"{said}; {facts.reason}")
 

@@ -13,7 +13,7 @@ from typing import Literal
 from appliance import prompts
 from appliance.artifact import parse_artifact, parse_patch
 from appliance.findings import describe
-from appliance.mend_markup import MarkupPatch, markup_patch, read_markup
+from appliance.mend_markup import MarkupPatch, markup_patch, read_markup, used_patch
 from appliance.steps import Artifact, Build, FileAppend, Files, FileWrite, Finding
 from models.chat import ChatMessage
 
@@ -49,8 +49,13 @@ def mend_messages(files: Files, findings: Sequence[Finding], brief: str, *, agai
     if kind == "suggestion":
         messages = prompts.more_content(_markup(page), brief, problem)
         return Patch(messages, "content", start="```html\n<section", before=page)
-    if kind in _SCRIPT_KINDS and not again and (patch := _script_patch(files, page, findings[0])):
-        return patch
+    if kind in _SCRIPT_KINDS:
+        piece = used_patch(page, findings[0])
+        if piece and not again:
+            return piece
+        # The script comes first, or second after an attribute that was to do its work; never twice.
+        if again == bool(piece) and (patch := _script_patch(files, page, findings[0])):
+            return patch
     if not again and (piece := markup_patch(page, findings)):
         return piece
     if kind in _STYLE_KINDS and not again:

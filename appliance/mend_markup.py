@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from appliance import prompts
@@ -22,10 +22,13 @@ FORM_KINDS = ("submit-lost", "add-fails", "not-persisted", "fake-success")
 CONTROL_KINDS = ("dead-control",)
 LINK_KINDS = ("dead-link", "dead-anchor")
 _AROUND_CHARS = 400
+_USED = re.compile(r"\(when (.*) is used\)")
 _WAYS = """\
 - <button data-open="#more">Words</button><dialog id="more"><h3>Title</h3><p>Two sentences.</p></dialog> shows more
 - <button data-put="#cart">Words</button> puts its card into the list with the id cart
 - <button data-toggle="#panel">Words</button> shows and hides the box with that id
+- <button data-choose="#panel">Words</button> chooses this one of several and says so in the box with that id
+- <button data-mark="Joined">Join</button> marks its card, and keeps that
 """
 
 
@@ -64,6 +67,15 @@ def markup_patch(page: str, findings: Sequence[Finding]) -> MarkupPatch | None:
     if first.kind in LINK_KINDS:
         return _nav_patch(page, problem)
     return None
+
+
+def used_patch(page: str, finding: Finding) -> MarkupPatch | None:
+    """For a script that throws when a form or button is used: an attribute in its place does the work without it."""
+    used = _USED.search(finding.evidence)
+    if used is None:
+        return None
+    place = replace(finding, place=used[1])
+    return _form_patch(page, place, describe(finding)) if "form" in used[1] else _control_patch(page, place)
 
 
 def read_markup(patch: MarkupPatch, reply: str, *, cut: bool) -> Artifact:

@@ -14,16 +14,16 @@ _BY_WORDS = (
     ("login", r"log ?in|sign ?(?:in|up)|regist(?:er|ration)|account|authenticat"),
     ("vote", r"\bvot(?:e|es|ing)\b|\bpolls?\b"),
     ("cart", r"\bcart\b|\bbasket\b|check ?out|purchas|\bbuy"),
-    (
-        "report",
-        r"\breports?\b|\bcharts?\b|\bgraphs?\b|statistic|analytic|visuali[sz]|\btrends?\b|\btotals?\b|dashboard",
-    ),
+    ("report", r"\bcharts?\b|\bgraphs?\b|statistic|analytic|visuali[sz]|\btrends?\b|\btotals?\b|dashboard"),
+    ("inquire", r"\breport(?:s|ing)?\b|\bcalculat|\bgenerat|\banaly[sz]|\bsummari[sz]|\bestimat|\bconvert|\binput"),
     ("complete", r"\bto-?dos?\b|\btasks?\b|mark (?:as )?(?:done|complete)|\bcomplet"),
     ("search", r"\bsearch|\bquer(?:y|ies)\b|\blook(?:ing)? up\b"),
     ("filter", r"\bfilter|\bsort|categor(?:y|ies)"),
     ("add", r"\badd(?:s|ing)?\b|creat|\bpost(?:s|ing)?\b|upload|record|schedul|manag|\blog\b|comment|review"),
     ("edit", r"\bedit|\bupdat|modif|chang(?:e|ing)|configur|settings?"),
     ("submit", r"submit|\bsend|\bbook|reserv|contact|appl(?:y|ication)|inquir|subscrib|\bform\b|feedback|quote|order"),
+    ("mark", r"\bjoin|\bfollow|\bnotif|\bfavou?rite|\bbookmark|\blike\b|\bparticipat|\binvit|\bsubscri"),
+    ("choose", r"\bchoos|\bselect|\bpick|\btheme|\bprefer|\badjust|\bcustomi[sz]|\bplay|\bmov(?:e|ing)|\bswitch"),
     ("open", r"\bdetail"),
 )
 _BY_PROOF = {"persist": "add", "delete": "add", "shows-text": "shows", "colour": "shows"}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from appliance.config import JudgeSettings
 from appliance.grading import AppearanceJudge
-from appliance.gui_agent import GuiSettings
+from appliance.gui_agent import FAITHFUL, GuiSettings
 from appliance.judge import RulesJudge
 from appliance.qualification import load_card, qualified
+from appliance.reference import ReferenceSettings, ReferenceTester
 from appliance.rubric import RubricJudge, RubricSettings
-from appliance.tester import Tester
+from appliance.steps import Checklist
+from appliance.tester import SiteTester, Tester
 from appliance.vision_judge import FAITHFUL_EYES, FIXED_EYES, VisionJudge
 from models.chat import ChatModel
 from models.fetch import InstalledModel, ModelShelf
@@ -28,8 +30,10 @@ class Roles:
     """`told` says for each role who has it, and why."""
 
     appearance: AppearanceJudge
-    tester: Tester | None
+    tester: SiteTester | None
     told: tuple[str, ...]
+    plan: Callable[[str], Checklist] | None = None
+    """Writes the acceptance tests where the way of testing has its own."""
 
 
 def judging_model(shelf: ModelShelf, settings: JudgeSettings, coder: InstalledModel) -> InstalledModel:
@@ -56,7 +60,12 @@ def choose_roles(
     if looks and sees:
         chosen = FAITHFUL_EYES if faithful else FIXED_EYES
         appearance = VisionJudge(eyes, judge.name, chosen, cancelled)
-    tester = None
+    tester: SiteTester | None = None
+    if clicks and decides and faithful:
+        model = LentModel(eyes)
+        as_published = ReferenceSettings(gui=replace(FAITHFUL, vision=sees))
+        reference = ReferenceTester(model, model, as_published, cancelled)
+        return Roles(appearance, reference, told, reference.plan)
     if clicks and decides:
         model = LentModel(eyes)
         rubric = RubricJudge(model, RubricSettings(votes=settings.votes, vision=sees), cancelled)

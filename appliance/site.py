@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
-from appliance.audit import audit
+from appliance.audit import DESKTOP_HEIGHT, DESKTOP_WIDTH, audit
 from appliance.regressions import regressions
 from appliance.replay import Replay
 from appliance.steps import Audit, Exploration, Files, Finding, Observation
@@ -19,7 +19,23 @@ from sandbox.packages import complete_project
 
 T = TypeVar("T")
 BUILD_TIMEOUT_S = 120.0
-READY_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSettings:
+    """`render_wait_s` is a fixed wait before looking; waiting for events makes it needless. `width` and `height` are
+    of the desktop window, in CSS pixels. `silent_vite_config`: put the default configuration beside the coder's own,
+    which it then shadows, and say nothing."""
+
+    ready_timeout_s: float = 20.0
+    render_wait_s: float = 0.0
+    width: int = DESKTOP_WIDTH
+    height: int = DESKTOP_HEIGHT
+    silent_vite_config: bool = False
+
+
+FIXED_SITE = SiteSettings()
+FAITHFUL_SITE = SiteSettings(30.0, 3.0, 1024, 768, silent_vite_config=True)
 
 
 class Rooms(Protocol):
@@ -66,8 +82,10 @@ class Site:
         stack: str,
         stage: Callable[[str], None] = lambda _: None,
         explore: Callable[[Browser], Exploration] | None = None,
+        settings: SiteSettings = FIXED_SITE,
     ) -> None:
         self._rooms, self._stack, self._stage, self._explore = rooms, stack, stage, explore
+        self._settings = settings
         self._open = ExitStack()
         self._container: Container | None = None
         self._page: Browser | None = None
@@ -116,7 +134,7 @@ class Site:
         notes: tuple[str, ...] = ()
         if self._stack == "vite-react":
             try:
-                project = complete_project(files)
+                project = complete_project(files, silent_config=self._settings.silent_vite_config)
             except PackageRefused as refused:
                 return Look(Observation("packages", error=str(refused)), {}, files)
             files, notes = project.files, project.notes
@@ -135,7 +153,7 @@ class Site:
             dist = {path.removeprefix("dist/"): content for path, content in made.items() if path.startswith("dist/")}
         self._stage("looking")
         page.forget()
-        found, pictures = audit(page, brief)
+        found, pictures = audit(page, brief, window=self._window, wait_s=self._settings.render_wait_s)
         seen = Observation("done", audit=found, error=_page_error(found), notes=notes)
         if self._explore is not None and not seen.error:
             self._stage("exploring")
@@ -145,12 +163,16 @@ class Site:
             seen = replace(seen, regressions=regressions(page, replays))
         return Look(seen, pictures, files, dist)
 
+    @property
+    def _window(self) -> tuple[int, int]:
+        return self._settings.width, self._settings.height
+
     def _started(self) -> tuple[Container, Browser]:
         if self._container is None or self._page is None:
             self._stage("starting")
             self._container = self._open.enter_context(self._rooms.container(self._stack))
             preview = self._open.enter_context(self._rooms.preview(self._container))
-            preview.wait_ready(READY_TIMEOUT_S)
+            preview.wait_ready(self._settings.ready_timeout_s)
             self._page = self._open.enter_context(self._rooms.browser(preview.url))
         return self._container, self._page
 

@@ -248,6 +248,8 @@ class Grade:
     """Name and version, e.g. `rules@1`."""
     suggestion: str = ""
     evidence: tuple[str, ...] = ()
+    seen: str = ""
+    """What a judge with eyes describes, without its score; empty for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +288,8 @@ class Observation:
     """Replays that passed in an earlier step and fail now."""
     traces: tuple[GuiTrace, ...] = ()
     """What the GUI agent did, one for each checklist item that it tried."""
+    gui_grade: Grade | None = None
+    """The grade that the reference's way of testing ends with; None where verdicts decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,8 +324,8 @@ class Step:
     """What the step set out to do, in words: `draft 2 of 4`, `repair: …`."""
     verdict: Literal["kept", "rejected"] = "kept"
     """A rejected step is stored but never built upon."""
-    signal: Literal["", "gui_test", "finish"] = ""
-    """What the coder asked for besides the files."""
+    signal: Literal["", "gui_test", "finish", "broke"] = ""
+    """What the coder asked for besides the files; `broke` when a part failed before there was anything to look at."""
     finding_key: str = ""
     """The finding a repair aimed at, so that the same fix is not tried for ever."""
 

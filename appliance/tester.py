@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from appliance.gui_agent import FIXED, GuiSettings, KeepPicture, run_test
 from appliance.rubric import RubricJudge, combined, evidence_of
-from appliance.steps import ChecklistItem, GuiTrace, Verdict
+from appliance.steps import ChecklistItem, Grade, GuiTrace, Verdict
 from models.chat import ChatModel
 from sandbox.browser import Browser
 from sandbox.hands import Hands
@@ -18,6 +19,16 @@ class Tested:
     traces: tuple[GuiTrace, ...]
     verdicts: tuple[Verdict, ...]
     """One for each checklist item, exact facts before the judge's opinion."""
+    grade: Grade | None = None
+    """Where the tester grades the whole test itself."""
+    error: str = ""
+    """Why the test came to no result; only where that makes the step an error."""
+
+
+class SiteTester(Protocol):
+    def test(
+        self, browser: Browser, items: Sequence[ChecklistItem], exact: Sequence[Verdict], keep: KeepPicture
+    ) -> Tested: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ A model that gives no usable answer in two tries leaves the score unmeasured, an
 
 from __future__ import annotations
 
-import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -23,7 +23,7 @@ from appliance.prompts import fill
 from appliance.steps import Audit, Grade
 from models.chat import ChatMessage, ChatModel, JsonSchema, Sampling
 from models.errors import AnswerUnusable, ContextOverflow, ModelError
-from models.json_answer import parse_answer
+from models.json_answer import greedy_object, parse_answer
 
 GRADES = (0, 1, 2, 3, 4, 5)
 _SHRINK, _MOST_SHRINKS = 0.75, 5
@@ -37,7 +37,9 @@ class VisionSettings:
     `shows_brief`: the prompt quotes what was asked for. `closed_answer`: one call under a JSON schema with the six
     grades as a closed choice, asked again once when the answer cannot be used; otherwise two calls, description and
     grade, read from the first brace to the last. `gates`: exact facts before and above the model's opinion.
-    `both_widths`: the phone picture is shown too. With more than one vote the median counts.
+    `both_widths`: the phone picture is shown too. With more than one vote the median counts. `first_digit`: with two
+    calls, the grade is the first digit after the first word "grade", as the reference's benchmark reads it, be it in
+    the middle of the analysis.
     Pictures keep their upper part where they are taller than `height_px`. `text_chars` bounds each text of an answer.
     """
 
@@ -45,6 +47,7 @@ class VisionSettings:
     closed_answer: bool = True
     gates: bool = True
     both_widths: bool = True
+    first_digit: bool = False
     votes: int = 1
     width_px: int = 1024
     height_px: int = 1536
@@ -162,7 +165,8 @@ class VisionJudge:
         if speaker.error_message:
             evidence.append(f"error seen: {speaker.error_message}")
         reason = speaker.error_message or speaker.description or "no reason given"
-        return Grade(middle, reason, self.judge, speaker.suggestions, tuple(evidence))
+        seen = speaker.error_message or speaker.description
+        return Grade(middle, reason, self.judge, speaker.suggestions, tuple(evidence), seen)
 
     def _opinion(self, answer: Mapping[str, Any]) -> Opinion:
         texts = (answer[key][: self._settings.text_chars] for key in ("description", "error_message", "suggestions"))
@@ -202,16 +206,16 @@ class VisionJudge:
         """As the reference does it: a reply without braces or with broken JSON is no grade."""
         sampling = Sampling(temperature=0.0, max_tokens=self._settings.max_tokens, seed=1)
         replies = [
-            _greedy(self._said((replace(asked[0], content=fill(f"appearance.faithful.{name}")),), sampling, None))
+            self._said((replace(asked[0], content=fill(f"appearance.faithful.{name}")),), sampling, None)
             for name in ("description", "grade")
         ]
-        seen, graded = replies
-        grade = graded.get("grade")
+        seen, graded = map(greedy_object, replies)
+        grade = _first_digit(replies[1]) if self._settings.first_digit else graded.get("grade")
         if isinstance(grade, bool) or grade not in GRADES:
             return self._unmeasured(f"failed to get a grade ({grade!r})")
         suggestion = str(seen.get("suggestions", ""))
-        reason = str(seen.get("error_message") or seen.get("screenshot_description") or graded.get("analysis", ""))
-        return Grade(float(grade), reason, self.judge, suggestion)
+        shown = str(seen.get("error_message") or seen.get("screenshot_description") or "")
+        return Grade(float(grade), shown or str(graded.get("analysis", "")), self.judge, suggestion, seen=shown)
 
     def _unmeasured(self, why: str) -> Grade:
         return Grade(None, f"not measured: {why}", self.judge)
@@ -244,12 +248,9 @@ def _capped(grade: Grade, ceilings: Sequence[Ceiling]) -> Grade:
     return replace(grade, score=lowest.points, reason=why)
 
 
-def _greedy(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text[text.find("{") : text.rfind("}") + 1], strict=False)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+def _first_digit(text: str) -> int | None:
+    found = re.search(r"grade\D*(\d)", text, re.IGNORECASE | re.DOTALL)
+    return int(found[1]) if found else None
 
 
 def _cropped(png: bytes, size: tuple[int, int]) -> bytes:

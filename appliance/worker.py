@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 
 from appliance.agent import Cancelled, Parts, work
 from appliance.decide import Rules, deliverable
-from appliance.errors import ApplianceError, RunBusy
+from appliance.errors import ApplianceError, RunBusy, is_missing_part
 from appliance.export import export_run
 from appliance.store import Run, Store
 from models.errors import ModelError
@@ -88,23 +88,7 @@ def exit_code_of(error: Exception) -> int:
     """3 when the machine lacks something that the user can add, 2 for a wrong request, else 1."""
     if isinstance(error, ApplianceError):
         return error.exit_code
-    return 3 if type(error).__name__ in _MISSING else 1
-
-
-_MISSING = frozenset(
-    {
-        *("PodmanMissing", "NoUserNamespaces", "ImageMissing", "StorageFull", "BrowserMissing", "PortTaken"),
-        *(
-            "ModelFileMissing",
-            "ModelFileCorrupt",
-            "ProjectorMissing",
-            "EngineMissing",
-            "EngineVariantError",
-            "DiskFull",
-        ),
-        *("DownloadFailed", "ContextTooSmall", "UnknownModel", "MirrorGone"),
-    }
-)
+    return 3 if is_missing_part(error) else 1
 
 
 def _best_n(store: Store, run: Run, workshop: Workshop) -> int | None:

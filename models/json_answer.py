@@ -34,6 +34,15 @@ def parse_answer(text: str, schema: Mapping[str, Any]) -> Any:
     return value
 
 
+def greedy_object(text: str) -> dict[str, Any]:
+    """From the first brace to the last, as the reference reads; empty where that is no JSON object."""
+    try:
+        found = json.loads(text[text.find("{") : text.rfind("}") + 1], strict=False)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _read(text: str) -> Any:
     fenced = _FENCED.search(text)
     body = fenced[1] if fenced else text.strip()

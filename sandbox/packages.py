@@ -58,14 +58,19 @@ def allowed_packages() -> tuple[str, ...]:
     return tuple(sorted(baked_packages()))
 
 
-def complete_project(site: Mapping[str, bytes]) -> Project:
-    """Check the imports and supply what every Vite project needs. Raises PackageRefused."""
+def complete_project(site: Mapping[str, bytes], *, silent_config: bool = False) -> Project:
+    """Check the imports and supply what every Vite project needs. Raises PackageRefused.
+
+    `silent_config` leaves the site's own configuration where it is, and unsaid that Vite takes the supplied
+    `vite.config.js` before any other spelling: the reference's way, to be compared with.
+    """
     _refuse_unbaked(site)
     project, notes = dict(site), list(_version_notes(site))
-    for path in _VITE_CONFIGS:
+    for path in _VITE_CONFIGS if not silent_config else ():
         if project.pop(path, None) is not None:
             notes.append(f"{path} was replaced by the appliance's own configuration")
-    project["vite.config.js"] = _VITE_CONFIG.encode()
+    if not silent_config or "vite.config.js" not in project:
+        project["vite.config.js"] = _VITE_CONFIG.encode()
     project["package.json"] = files("sandbox").joinpath("stacks", "vite-react", "package.json").read_bytes()
     if "index.html" not in project and (entry := next((path for path in _ENTRIES if path in project), None)):
         project["index.html"] = _PAGE.format(entry=entry).encode()

@@ -76,6 +76,7 @@ class PodmanContainer:
             slot = stack.enter_context(Slot(self._engine.settings.account_folder / "slots"))
             self._make_folder(stack)
             if self._facts.limits == "group":
+                self._engine.hold_namespace()
                 self._group = SiteGroup(self._engine.settings.cgroup_group, self._name)
                 stack.callback(self._group.remove)
                 self._group.create(self.settings)

@@ -119,6 +119,14 @@ class Podman:
         except FileNotFoundError as error:
             raise PodmanMissing(f"Podman is not installed; run: sudo apt-get install {PACKAGES}") from error
 
+    def hold_namespace(self) -> None:
+        """Podman's first command leaves a process that holds the account's user namespace open. Were that command the
+        start of a site, the process would stay in the site's control group, which could then never be removed."""
+        note = self.settings.run_folder / "libpod" / "tmp" / "pause.pid"
+        holder = note.read_text().strip() if note.exists() else ""
+        if not (holder and Path("/proc", holder).exists()):
+            self.run(["podman", "unshare", "true"])
+
     def begin_service(self) -> None:
         """Start the API service without waiting for it; a dead one is replaced."""
         if self._service is not None and self._service.poll() is None:

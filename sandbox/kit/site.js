@@ -9,6 +9,9 @@
    <button data-put="#cart">                                   puts the card it stands in into the cart, with a total
    <button data-open="#details">, data-toggle="#panel">        shows a box, or shows and hides it
    <button data-report="#table">                               sums a table up
+   <form data-report="#facts">                                 makes a report of what was entered and of the cards in #facts that it names
+   <button data-choose="#board">                               chooses one of its neighbours, kept and shown above the box
+   <button data-mark="Joined">                                 marks the card it stands in, kept in this browser; again takes it back
    <table data-chart>                                          draws its numbers as bars below it */
 (() => {
   const make = (tag, text = "", attributes = {}) => {
@@ -45,7 +48,7 @@
   };
   const label = (field) =>
     (field.labels?.[0]?.textContent || field.placeholder || field.ariaLabel || field.name || "Value").trim().replace(/[:*\s]+$/, "");
-  const fields = (form) => [...form.elements].filter((field) => field.matches("input, select, textarea") && !/^(submit|button|reset|hidden)$/.test(field.type));
+  const fields = (form) => [...(form.elements ?? form.querySelectorAll("input, select, textarea"))].filter((field) => field.matches("input, select, textarea") && !/^(submit|button|reset|hidden)$/.test(field.type));
   const value = (field) => {
     if (field.type === "checkbox") return field.checked ? "yes" : "no";
     if (field.tagName === "SELECT") return field.selectedOptions[0]?.textContent.trim() ?? "";
@@ -144,6 +147,9 @@
       keep("user", [name.value]);
       greet(form, selector);
     },
+    report(form, selector) {
+      compose(form, selector);
+    },
     vote(form, selector) {
       const choice = fields(form).find((field) => field.type === "radio" && field.checked) ?? fields(form).find((field) => field.tagName === "SELECT");
       if (!choice) return say(form, "Please choose an option first.");
@@ -197,8 +203,43 @@
     const columns = heads.map((name, at) => ({ name, numbers: rows.map((row) => number(row[at])) })).filter(({ numbers }) => numbers.length && numbers.every((n) => !Number.isNaN(n)));
     return { rows, columns };
   };
+  // What was entered, and of the box's cards those that an entry names; all of them where none is named.
+  const words = (text) => text.toLowerCase().match(/[\p{L}\d]{3,}/gu) ?? [];
+  const compose = (place, selector) => {
+    const asked = fields(place).filter((field) => !/^(checkbox|radio)$/.test(field.type) && value(field));
+    const ticked = fields(place).filter((field) => /^(checkbox|radio)$/.test(field.type) && field.checked).map((field) => label(field) || field.value);
+    const names = (text, title) => words(text).some((word) => words(title).some((one) => one.startsWith(word) || word.startsWith(one)));
+    const all = find(selector) && !find(selector).contains(place) ? items(find(selector)) : [];
+    const title = (card) => (card.querySelector("h2, h3, h4, h5, dt, th, td, strong") ?? card).textContent;
+    const typed = asked.filter((field) => field.tagName !== "SELECT").map(value);
+    const byTick = all.filter((card) => ticked.some((text) => names(text, title(card))));
+    const byWord = all.filter((card) => typed.some((text) => names(text, card.textContent)));
+    const cards = byTick.length ? byTick : byWord.length ? byWord : all;
+    const lines = [["h3", `Report${typed[0] ? `: ${typed[0]}` : ""}`], ...asked.map((field) => ["p", `${label(field)}: ${value(field)}`])];
+    if (ticked.length) lines.push(["p", `Contents: ${ticked.join(", ")}`]);
+    for (const card of cards) {
+      const [head, ...rest] = card.innerText.split("\n").map((line) => line.trim()).filter(Boolean);
+      lines.push(["h4", head ?? ""], ...rest.map((line) => ["p", line]));
+    }
+    keep(`report:${selector}`, lines);
+    showReport(place, selector)?.scrollIntoView({ block: "nearest" });
+  };
+  const showReport = (place, selector) => {
+    place.querySelector(":scope > [data-made=report]")?.remove();
+    const lines = kept(`report:${selector}`);
+    if (!lines.length) return null;
+    const box = make("section", "", { class: "card", "data-made": "report" });
+    box.append(...lines.map(([tag, text]) => make(tag, text)));
+    place.append(box);
+    return box;
+  };
   const report = (button) => {
     const table = find(button.dataset.report);
+    const place = button.closest("form") ?? (button.parentElement.querySelector("input, select, textarea") ? button.parentElement : null);
+    if (place) {
+      const empty = fields(place).find((field) => field.tagName === "INPUT" && !/^(checkbox|radio)$/.test(field.type) && !value(field));
+      return empty ? say(button, `Please fill in: ${label(empty)}.`) : compose(place, button.dataset.report);
+    }
     if (!table) return;
     const { rows, columns } = summary(table);
     const lines = columns.map(({ name, numbers }) => {
@@ -281,23 +322,62 @@
       box.hidden = !box.hidden;
       button.setAttribute("aria-expanded", String(!box.hidden));
     },
+    choose: (button) => {
+      keep(`choice:${button.dataset.choose}`, [button.textContent.trim()]);
+      showChoice(button.dataset.choose);
+    },
+    mark: (button) => {
+      const [name, all] = [marked(button), kept("marks")];
+      keep("marks", all.includes(name) ? all.filter((one) => one !== name) : [...all, name]);
+      showMark(button);
+    },
     report,
   };
+  const showChoice = (selector) => {
+    const box = find(selector);
+    const [choice] = kept(`choice:${selector}`);
+    for (const button of document.querySelectorAll(`[data-choose="${selector}"]`)) button.setAttribute("aria-pressed", String(button.textContent.trim() === choice));
+    if (!box || !choice) return;
+    let line = box.querySelector(":scope > [data-made=choice]");
+    if (!line) box.prepend((line = make("p", "", { "data-made": "choice", role: "status" })));
+    line.textContent = `Chosen: ${choice}`;
+    box.dataset.choice = choice.toLowerCase();
+  };
+  const marked = (button) => {
+    const card = button.closest(".card, article, li, tr") ?? button.parentElement;
+    return `${(card.querySelector("h2, h3, h4, td, strong") ?? card.firstChild).textContent.trim().slice(0, 60)}: ${button.dataset.mark}`;
+  };
+  const showMark = (button) => {
+    button.dataset.unmarked ??= button.textContent.trim();
+    const is = kept("marks").includes(marked(button));
+    button.textContent = is ? `${button.dataset.mark} ✓` : button.dataset.unmarked;
+    button.setAttribute("aria-pressed", String(is));
+  };
 
+  // First of all listeners and the last one for what has an attribute: that says what it does, and a listener of the
+  // page that fails would only undo it.
   document.addEventListener("click", (event) => {
     for (const name of Object.keys(press)) {
       const button = event.target.closest?.(`[data-${name}]:not(form, select)`);
       if (!button) continue;
       event.preventDefault();
+      event.stopImmediatePropagation();
       press[name](button);
       return;
     }
-  });
+  }, true);
   document.addEventListener("submit", (event) => {
     const name = Object.keys(submit).find((one) => one in event.target.dataset);
     if (!name) return;
     event.preventDefault();
+    event.stopImmediatePropagation();
     submit[name](event.target, event.target.dataset[name]);
+  }, true);
+  document.addEventListener("submit", (event) => {
+    // Nobody took it: the page would be loaded anew, and what was entered be gone.
+    if (event.defaultPrevented || !/^(#|)$/.test(event.target.getAttribute("action") ?? "")) return;
+    event.preventDefault();
+    submit.answer(event.target, "");
   });
   document.addEventListener("input", ({ target }) => {
     if (target.dataset.search) choose(target.dataset.search, { words: target.value.trim().toLowerCase() });
@@ -317,6 +397,9 @@
     every("add", showAll);
     every("put", showCart);
     every("vote", bars);
+    document.querySelectorAll("form[data-report]").forEach((form) => showReport(form, form.dataset.report));
+    every("choose", showChoice);
+    every("mark", (_, button) => showMark(button));
     every("login", (selector, form) => greet(form, selector));
     every("chart", (_, table) => chart(table));
     every("toggle", (selector, button) => button.setAttribute("aria-expanded", String(!find(selector)?.hidden)));

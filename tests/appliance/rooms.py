@@ -17,6 +17,8 @@ from sandbox.container import ContainerSettings
 from sandbox.local import LocalContainer
 from sandbox.preview import Preview
 
+MADE = ("tester", "judges")
+
 
 class LocalRooms:
     def container(self, stack):
@@ -33,7 +35,7 @@ class ScriptedWorkshop:
     """`script` maps a run to the model's replies."""
 
     def __init__(self, script, rooms=None, **parts):
-        """`parts` are further ones of `Parts`; `tester` is made from the scripted model."""
+        """`parts` are further ones of `Parts`; `tester` and `judges` are made from the scripted model."""
         self.script, self.rooms, self.more = script, rooms or LocalRooms(), parts
         self.models = []
 
@@ -43,6 +45,9 @@ class ScriptedWorkshop:
     def reap(self):
         pass
 
+    def _made(self, model):
+        return {name: part(model) if name in MADE else part for name, part in self.more.items()}
+
     @contextmanager
     def parts(self, run, store, cancelled, tell):
         with ScriptedModel(self.script) as model:
@@ -51,12 +56,11 @@ class ScriptedWorkshop:
                 store=store,
                 model=model,
                 rooms=self.rooms,
-                judges=Judges(RulesJudge()),
                 profile=load_profiles()[run.request.profile],
                 rules=self.rules(run),
                 cancelled=cancelled,
                 tell=tell,
-                **{name: part(model) if name == "tester" else part for name, part in self.more.items()},
+                **{"judges": Judges(RulesJudge()), **self._made(model)},
             )
 
 

@@ -27,6 +27,9 @@ HOLDS = {
     "vote": {"submit-shows"},
     "cart": {"control-works"},
     "report": {"control-works"},
+    "inquire": {"add-item"},
+    "choose": {"control-works"},
+    "mark": {"control-works"},
     "open": {"control-works"},
 }
 """What the explorer must see of each; `shows` offers nothing to use."""

@@ -44,7 +44,7 @@ def graded(replies: Sequence[str], settings: VisionSettings | None = None, page:
 
 def test_a_good_answer_becomes_a_grade_with_its_words() -> None:
     grade = graded([answer(4)])
-    assert grade == Grade(4.0, "Two columns.", "vlm:scripted@1", "More space.")
+    assert grade == Grade(4.0, "Two columns.", "vlm:scripted@1", "More space.", seen="Two columns.")
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,17 @@ def test_nothing_is_left_after_closing(static_image, podman_settings, engine):
         container.read()
 
 
+def test_the_first_site_after_a_restart_leaves_its_control_group_empty(static_image, podman_settings, engine):
+    holder = podman_settings.run_folder / "libpod" / "tmp" / "pause.pid"
+    engine.run(["podman", "unshare", "true"])
+    os.kill(int(holder.read_text()), signal.SIGKILL)
+    with PodmanContainer(ContainerSettings(), podman_settings) as container:
+        group = Path("/sys/fs/cgroup/memory/appliance") / container.name
+        assert group.exists()
+    assert not group.exists()
+    assert Path("/proc", holder.read_text().strip()).exists()
+
+
 def test_memory_is_held_for_the_whole_site_and_its_end_is_named(static_image, podman_settings):
     with PodmanContainer(ContainerSettings(memory_mib=256), podman_settings) as container:
         result = container.exec(MEMORY_BOMB, timeout_s=60)
