@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from appliance.changes import apply_changes
+from appliance.findings import finding_key
 from appliance.mend import mend_messages, read_patch
 from appliance.steps import Finding
 
@@ -81,3 +82,24 @@ def test_a_cut_off_or_empty_repair_changes_nothing():
         artifact = read_patch(patch, reply, cut=cut)
         assert artifact.changes == ()
         assert artifact.problems
+
+
+USED = 'ReferenceError: lst is not defined (when form#order (button "Send") is used)'
+
+
+def test_what_throws_when_a_form_is_used_gets_an_attribute_first_and_a_new_script_second():
+    page = PAGE.replace(b'<p id="list">', b'<form id="order" onsubmit="go()"><button>Send</button></form><p id="list">')
+    throws = Finding("exception", "index.html:6:1", USED, "error")
+    patch = mend_messages({"index.html": page}, [throws], BRIEF)
+    assert patch.scope == "form"
+    fixed = read_patch(patch, '```html\n<form data-answer="Thank you.">\n```', cut=False)
+    text = apply_changes({"index.html": page}, fixed.changes)[0]["index.html"]
+    assert b'<form id="order" data-answer="Thank you."><button>' in text
+    assert mend_messages({"index.html": page}, [throws], BRIEF, again=True).scope == "script"
+
+
+def test_the_same_exception_further_down_the_page_is_the_same_finding():
+    moved = Finding("exception", "index.html:91:13", THROWS.evidence, "error")
+    assert finding_key(moved) == finding_key(THROWS)
+    other = Finding("exception", "index.html:6:1", "ReferenceError: x is not defined", "error")
+    assert finding_key(other) != finding_key(THROWS)

@@ -55,3 +55,24 @@ def test_a_recipe_works_when_it_is_used(site, name):
 
 def test_every_recipe_is_tried():
     assert set(_recipes()) == {*HOLDS, "shows"}
+
+
+UNTAKEN = """<section><h2>Write to us</h2><form><label>Name <input name="name"></label><button>Send</button></form>
+</section><section><h2>Settings</h2><button data-choose="#box">Garden</button><div id="box"><p>Two chairs.</p></div>
+</section>"""
+THROWING = """<section><h2>Book a table</h2><form id="f" data-answer="Thank you.">
+<label>Name <input name="name" required></label><button>Book</button></form></section>
+<script>document.getElementById("f").onsubmit = () => { missing() }</script>"""
+
+
+def test_a_form_that_nobody_takes_answers_instead_of_loading_the_page_anew(site):
+    files = complete({"index.html": PAGE.format(UNTAKEN).encode(), "style.css": STYLE.encode()}, "A kitchen.").files
+    facts = site.look(files, "A kitchen.").observation.exploration.facts
+    assert {(fact.kind, fact.holds) for fact in facts if "Send" in fact.place} >= {("submit-shows", True)}
+
+
+def test_an_attribute_wins_over_a_listener_that_throws(site):
+    files = complete({"index.html": PAGE.format(THROWING).encode(), "style.css": STYLE.encode()}, "A kitchen.").files
+    seen = site.look(files, "A kitchen.").observation
+    assert [fact for fact in seen.exploration.facts if not fact.holds] == []
+    assert {fact.kind for fact in seen.exploration.facts if fact.holds} >= {"submit-shows"}
