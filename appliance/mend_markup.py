@@ -14,7 +14,7 @@ from typing import Literal
 from appliance import prompts
 from appliance.artifact import parse_patch
 from appliance.findings import describe
-from appliance.recipes import examples_own, recipe
+from appliance.recipes import examples_own, opening, recipe
 from appliance.steps import Artifact, Build, Change, ChecklistItem, FileAppend, FileWrite, Finding
 from models.chat import ChatMessage
 
@@ -54,7 +54,8 @@ def feature_patch(page: str, item: ChecklistItem, brief: str) -> MarkupPatch:
     example = recipe(item)
     foreign = tuple(name for name in examples_own(example) if name.lower() not in brief.lower())
     messages = prompts.feature(brief, titles or "- nothing yet", item, example)
-    return MarkupPatch(messages, "feature", page, '```html\n<section id="', foreign=foreign)
+    start = opening(item, {title.lower() for title in _titles(page)})
+    return MarkupPatch(messages, "feature", page, f"```html\n{start}", foreign=foreign)
 
 
 def markup_patch(page: str, findings: Sequence[Finding]) -> MarkupPatch | None:
@@ -203,7 +204,8 @@ def _read_section(patch: MarkupPatch, section: str) -> Artifact:
         )
     if repeated := {title.lower() for title in _titles(section)[:1]} & {title.lower() for title in _titles(patch.page)}:
         return Artifact(Build(), problems=(f"the page has a section “{repeated.pop()}” already",))
-    section = _with_free_ids(patch.page, section)
+    section = re.sub(r"""\s+on\w+\s*=\s*("[^"]*"|'[^']*')""", "", section)  # it names functions that are not there
+    section = _with_targets(patch.page, _with_free_ids(patch.page, section))
     changes: list[Change] = []
     name, title = re.search(r"""<section[^>]*\bid=["']([^"']+)""", section), _titles(section)
     if name and title:
@@ -218,6 +220,17 @@ def _with_free_ids(page: str, section: str) -> str:
             free = next(f"{name}-{n}" for n in range(2, 1000) if not _has_id(page, f"{name}-{n}"))
             section = re.sub(rf"""((?:\bid|\bfor)=["']|["']#){re.escape(name)}(?=["'])""", rf"\g<1>{free}", section)
     return section
+
+
+def _with_targets(page: str, section: str) -> str:
+    """A list or box that an attribute names and nobody made is put at the section's end."""
+    made = []
+    for name in dict.fromkeys(re.findall(r"""\bdata-(?:add|vote|put|choose)=["']#([\w-]+)["']""", section)):
+        if not _has_id(page + section, name):
+            tag = "ul" if re.search(rf"data-(?:add|put)=[\"']#{name}", section) else "div"
+            made.append(f'<{tag} id="{name}"></{tag}>\n')
+    end = section.lower().rfind("</section")
+    return section[:end] + "".join(made) + section[end:] if made and end >= 0 else section + "".join(made)
 
 
 def _with_link(page: str, name: str, title: str) -> str:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from appliance.steps import ChecklistItem
 
+TITLE_CHARS = 44
+_DANGLING = re.compile(
+    r"(?:\s+(?:an?|the|to|of|for|from|on|in|by|with|and|or|as|based|according|related|different|their|its|your|search))+$",
+    re.IGNORECASE,
+)
 _BY_WORDS = (
-    ("login", r"log ?in|sign ?(?:in|up)|regist(?:er|ration)|account|authenticat"),
+    ("login", r"\blog ?in\b|\bsign ?(?:in|up)\b|regist(?:er|ration)|account|authenticat"),
     ("vote", r"\bvot(?:e|es|ing)\b|\bpolls?\b"),
     ("cart", r"\bcart\b|\bbasket\b|check ?out|purchas|\bbuy"),
     ("report", r"\bcharts?\b|\bgraphs?\b|statistic|analytic|visuali[sz]|\btrends?\b|\btotals?\b|dashboard"),
@@ -31,12 +38,36 @@ _BY_PROOF = {"persist": "add", "delete": "add", "shows-text": "shows", "colour":
 
 def recipe(item: ChecklistItem) -> str:
     """The words of the task decide, then the kind of proof."""
+    return _recipes()[_name(item)]
+
+
+def opening(item: ChecklistItem, taken: Collection[str]) -> str:
+    """How the new section begins, up to the first words that are the model's own: a small model that is given the
+    attribute keeps to it. Only `<section id="` where the page has a heading of that name already."""
+    title = _title(item)
+    name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:30]
+    if not name or title.lower() in taken:
+        return '<section id="'
+    rest = _table()["openings"][_name(item)].format(id=name)
+    return f'<section id="{name}"><h2>{html.escape(title, quote=False)}</h2>\n{rest}'
+
+
+def _title(item: ChecklistItem) -> str:
+    """The task without the words that make it a test, cut at a word."""
+    text = re.sub(r"^(?:try|look for|verify|check|test)\s+(?:that\s+)?(?:the\s+)?", "", item.task, flags=re.IGNORECASE)
+    text = re.sub(r"\s+on the page$", "", text.strip().rstrip("."))
+    cut = re.match(rf".{{1,{TITLE_CHARS}}}(?=\W|$)", text)
+    whole = _DANGLING.sub("", cut[0].strip()) if cut else ""
+    return f"{whole[0].upper()}{whole[1:]}" if whole else ""
+
+
+def _name(item: ChecklistItem) -> str:
     known = _recipes()
     text = f"{item.task} {item.subject}".lower()
     if item.proof in known and item.proof not in ("add", "submit"):
-        return known[item.proof]
+        return item.proof
     named = next((name for name, words in _BY_WORDS if re.search(words, text)), "")
-    return known[named or _BY_PROOF.get(item.proof, item.proof if item.proof in known else "shows")]
+    return named or _BY_PROOF.get(item.proof, item.proof if item.proof in known else "shows")
 
 
 def examples_own(example: str) -> tuple[str, ...]:
@@ -45,7 +76,10 @@ def examples_own(example: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-@cache
 def _recipes() -> Mapping[str, str]:
-    table = tomllib.loads(files("appliance").joinpath("prompts", "recipes.toml").read_text("utf-8"))
-    return {name: text.strip() for name, text in table.items()}
+    return {name: text.strip() for name, text in _table().items() if isinstance(text, str)}
+
+
+@cache
+def _table() -> Mapping[str, Any]:
+    return tomllib.loads(files("appliance").joinpath("prompts", "recipes.toml").read_text("utf-8"))

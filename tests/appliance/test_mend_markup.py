@@ -4,7 +4,7 @@ import pytest
 
 from appliance.changes import apply_changes
 from appliance.mend_markup import feature_patch, markup_patch, read_markup
-from appliance.recipes import recipe
+from appliance.recipes import opening, recipe
 from appliance.steps import ChecklistItem, Finding
 
 PAGE = """<!doctype html><html><body>
@@ -35,7 +35,8 @@ def test_a_new_section_gets_free_ids_and_a_link_in_the_navigation():
     assert "- Fresh bread" in patch.messages[1].content
     page = mended(
         patch,
-        patch.start + 'order"><h2>Search recipes</h2><input data-search="#name"><ul id="name"></ul></section>\n```',
+        '```html\n<section id="order"><h2>Search recipes</h2><input data-search="#name">'
+        '<ul id="name"></ul></section>\n```',
     )
     assert '<section id="order-2"><h2>Search recipes' in page
     assert 'data-search="#name-2"' in page
@@ -123,3 +124,40 @@ def test_an_answer_without_a_piece_or_cut_off_changes_nothing():
 )
 def test_the_recipe_fits_the_task(task, proof, attribute):
     assert attribute in recipe(ChecklistItem(task, "", "functional", proof))
+
+
+def test_a_section_begins_with_its_heading_and_the_attribute_that_does_the_work():
+    patch = feature_patch(PAGE, SEARCH, "A site with recipes.")
+    assert patch.start.startswith('```html\n<section id="search-for-recipes"><h2>Search for recipes</h2>')
+    assert 'data-search="#search-for-recipes-found"' in patch.start
+    page = mended(patch, f"{patch.start}Rye</h3><p>Dark and sour.</p></article></div></section>\n```")
+    assert page.count('id="search-for-recipes-found"') == 1
+
+
+def test_where_a_heading_is_taken_the_model_finds_another():
+    order = ChecklistItem("Order.", "It is confirmed.", "functional", "submit", "")
+    assert feature_patch(PAGE, order, "A bakery.").start == '```html\n<section id="'
+
+
+@pytest.mark.parametrize(
+    ("task", "title"),
+    [
+        ("Look for our team on the page.", "Our team"),
+        ("Try adding new tasks.", "Adding new tasks"),
+        (
+            "Verify the stock search functionality by entering a valid stock code.",
+            "Stock search functionality by entering a",
+        ),
+        ("Generate customized stock reports based on user requirements.", "Generate customized stock reports"),
+    ],
+)
+def test_a_heading_is_the_task_without_what_makes_it_a_test(task, title):
+    kept = opening(ChecklistItem(task, "", "functional"), set())
+    assert f"<h2>{title.removesuffix(' a')}</h2>" in kept
+
+
+def test_a_list_that_nobody_made_is_put_where_its_form_is_and_handlers_of_missing_functions_go():
+    patch = feature_patch(PAGE, SEARCH, "A bakery.")
+    reply = '```html\n<section id="a"><h2>Add</h2><form data-add="#a-list" onsubmit="go()"></form></section>\n```'
+    page = mended(patch, reply)
+    assert '<form data-add="#a-list"></form><ul id="a-list"></ul>\n</section>' in page
