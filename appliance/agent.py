@@ -423,9 +423,23 @@ class _Loop:
         look = self._looked(base, artifact, before.n)
         aim = f"repair ({patch.scope}): {describe(finding)}"[:300]
         step = self._step(n, "repair", before.n, look, _usage(record), began, aim)
-        kept = _is_better(step, before, self.parts.rules)
+        kept = _is_sound(step, before) and self._is_better(step, before, look)
         step = replace(step, verdict="kept" if kept else "rejected", finding_key=finding_key(finding))
         self._store(step, look, tip=n if kept else before.n)
+
+    def _is_better(self, step: Step, before: Step, look: Look) -> bool:
+        """Both scores together must rise; where looks are compared in pairs, that decides instead of their grades."""
+        pairs, shown = self.parts.judges.pairs, next(iter(before.observation.pictures), None)
+        if pairs is None or shown is None or not look.pictures:
+            return merit(step, self.parts.rules) > merit(before, self.parts.rules)
+        new, old = step.scores.functionality.score, before.scores.functionality.score
+        if new != old:
+            return (new or 0.0) > (old or 0.0)
+        preferred = pairs.prefer(self.request.brief, self.parts.store.blob(shown.sha256), look.pictures["desktop"])
+        self.parts.tell(
+            "compared", {"n": step.n, "with": before.n, "better": preferred.better, "why": preferred.reason}
+        )
+        return preferred.better == "second"
 
     def _step(
         self,
@@ -481,13 +495,11 @@ class _Progress:
             held.clear()
 
 
-def _is_better(step: Step, before: Step, rules: Rules) -> bool:
-    """A repair is kept when it opens, adds no error, breaks no replay, and raises both scores together."""
+def _is_sound(step: Step, before: Step) -> bool:
+    """A repair opens, adds no error and breaks no replay."""
     if step.observation.stage != "done" or (step.has_error and not before.has_error):
         return False
-    if set(step.observation.regressions) - set(before.observation.regressions):
-        return False
-    return merit(step, rules) > merit(before, rules)
+    return not set(step.observation.regressions) - set(before.observation.regressions)
 
 
 def _picture(name: str, png: bytes) -> Picture:

@@ -15,7 +15,7 @@ from appliance.config import Config
 from appliance.decide import FAITHFUL, FIXED, Rules
 from appliance.errors import ConfigError, UsageError
 from appliance.explorer import explore
-from appliance.grading import Judges
+from appliance.grading import AppearanceJudge, Judges
 from appliance.judge import RulesJudge
 from appliance.profiles import Profile, load_profiles
 from appliance.qualification import Card, Subject, check_model, store_card
@@ -23,6 +23,7 @@ from appliance.roles import Roles, choose_roles, judging_model, residency
 from appliance.site import FAITHFUL_SITE, FIXED_SITE
 from appliance.steps import Checklist, RunRequest
 from appliance.store import Run, Store
+from appliance.vision_judge import VisionJudge
 from models.catalog import load_catalog, load_thresholds
 from models.chat import ChatModel, Sampling
 from models.fetch import InstalledModel, ModelShelf
@@ -125,6 +126,11 @@ def _checklist_maker(
     return lambda model, brief: derive_checklist(model, brief, sampling, cancelled)
 
 
+def judges_of(appearance: AppearanceJudge, config: Config) -> Judges:
+    pairs = appearance if config.judge.pairwise and isinstance(appearance, VisionJudge) else None
+    return Judges(appearance, pairs=pairs)
+
+
 def check_installed(config: Config, name: str, tell: Callable[[str], None]) -> Card:
     """Measure an installed model and keep its card on the shelf. Raises what loading the model raises."""
     own = shelf(config)
@@ -179,7 +185,7 @@ class RealWorkshop:
                 store=store,
                 model=model,
                 rooms=RealRooms(self.config),
-                judges=Judges(roles.appearance),
+                judges=judges_of(roles.appearance, self.config),
                 profile=profile,
                 rules=self.rules(run),
                 cancelled=cancelled,

@@ -55,6 +55,9 @@ class JudgeSettings:
     """An installed model, best one that sees; empty: the model that writes."""
     votes: int = 1
     """How often each opinion is asked for; the median counts."""
+    pairwise: bool = False
+    """Whether a repair looks better is decided by showing both pages, in both orders, instead of by two grades. Only
+    where a model looks."""
 
 
 @dataclass(frozen=True, slots=True)

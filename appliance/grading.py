@@ -12,6 +12,7 @@ from appliance.function_judge import JUDGE, grade_function, prove
 from appliance.judge import functionality_unmeasured
 from appliance.rubric import grade_of
 from appliance.steps import Audit, ChecklistItem, Grade, Observation, Proof, Scores, Verdict
+from appliance.vision_judge import Preference
 
 SEEN: frozenset[Proof] = frozenset({"shows-text", "none"})
 """Proofs of things that are there to be seen; all others are of things that are done, or of colours."""
@@ -25,12 +26,17 @@ class AppearanceJudge(Protocol):
     def grade(self, audit: Audit, brief: str, pictures: Mapping[str, bytes]) -> Grade: ...
 
 
+class Comparing(Protocol):
+    def prefer(self, brief: str, first: bytes, second: bytes) -> Preference: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """`functionality_reason` is shown while nobody exercises pages."""
+    """`functionality_reason` is shown while nobody exercises pages. `pairs` compares two looks where that is wanted."""
 
     appearance: AppearanceJudge
     functionality_reason: str = "nothing was clicked"
+    pairs: Comparing | None = None
 
     def verdicts(self, observation: Observation, items: Sequence[ChecklistItem]) -> tuple[Verdict, ...]:
         """One for each item, by facts alone; empty where no page was seen."""

@@ -65,6 +65,9 @@ class Live:
                 self._line(f"  → {where}: {data.get('reason', '')}")
             case "compaction":
                 self._line(f"  the conversation was shortened: {data['turns']} earlier turns left out")
+            case "compared":
+                better = {"first": f"step {data['with']}", "second": f"step {data['n']}"}.get(data["better"], "neither")
+                self._line(f"  looks better: {better} ({data['why']})")
             case "judges":
                 for line in data["roles"]:
                     self._line(f"  {line}")

@@ -58,7 +58,7 @@ def choose_roles(
     told = (f"appearance: {by_whom}", f"clicking: {who_clicks}", f"functions: {who_decides}")
     appearance: AppearanceJudge = RulesJudge()
     if looks and sees:
-        chosen = FAITHFUL_EYES if faithful else FIXED_EYES
+        chosen = FAITHFUL_EYES if faithful else replace(FIXED_EYES, votes=settings.votes)
         appearance = VisionJudge(eyes, judge.name, chosen, cancelled)
     tester: SiteTester | None = None
     if clicks and decides and faithful:

@@ -9,7 +9,10 @@ import threading
 import pytest
 from rooms import BLANK, GOOD, THROWS, WIDE, LocalRooms, ScriptedWorkshop, fenced, request, tagged
 
+from appliance.grading import Judges
+from appliance.judge import RulesJudge
 from appliance.store import Store
+from appliance.vision_judge import Preference
 from appliance.worker import execute, serve_queue, worker_lease
 from sandbox.errors import BrowserMissing, PodmanFailed
 
@@ -59,6 +62,31 @@ def test_a_repair_that_does_not_raise_the_score_is_kept_in_the_history_only(stor
     assert [step.verdict for step in steps] == ["kept", "rejected", "rejected"]
     assert store.run(run.id).tip == 1
     assert store.run(run.id).best == 1
+
+
+class Pairs:
+    """Prefers by name, and remembers what it was shown."""
+
+    def __init__(self, better):
+        self.better, self.shown = better, []
+
+    def prefer(self, brief, first, second):
+        self.shown.append((first, second))
+        return Preference(self.better, "it breathes", "vlm:x@1")
+
+
+@pytest.mark.parametrize(("better", "verdict"), [("second", "kept"), ("first", "rejected"), (None, "rejected")])
+def test_looks_are_compared_in_pairs_where_that_is_wanted(store, better, verdict):
+    pairs = Pairs(better)
+    workshop = ScriptedWorkshop(
+        [fenced(WIDE), fenced("p{color:#222}", "css")], judges=lambda _: Judges(RulesJudge(), pairs=pairs)
+    )
+    _, steps, events = take(store, workshop, store.add_run(request(steps=2, drafts=1)))
+    assert steps[1].verdict == verdict
+    ((before, after),) = pairs.shown
+    assert before == store.blob(steps[0].observation.pictures[0].sha256)
+    assert after == store.blob(steps[1].observation.pictures[0].sha256)
+    assert [data["better"] for kind, data in events if kind == "compared"] == [better]
 
 
 def test_the_conversation_goes_on_until_the_model_is_satisfied(store):
