@@ -68,7 +68,17 @@ def _drafts_then_repairs(
     if _rejected_on(steps, tip) >= rules.rejected_on_one:
         return _another_start(steps, tip, rules, Stop("no repair helped"))
     findings = next_findings(steps, tip, items)
-    return Mend(findings) if findings else _another_start(steps, tip, rules, Stop("nothing left to mend"))
+    if findings:
+        return Mend(findings)
+    done = Stop("nothing left to mend")
+    best = best_step([step for step in steps if step.verdict == "kept"], rules)
+    without_fault = best is not None and best.n == tip and not _known_faults(steps, tip, items)
+    # The same repairs of a draft that was worse would seldom end above a page without a fault.
+    return done if without_fault else _another_start(steps, tip, rules, done)
+
+
+def _known_faults(steps: Sequence[Step], tip: int, items: Sequence[ChecklistItem]) -> list[Finding]:
+    return all_findings(next(step for step in steps if step.n == tip).observation, items)
 
 
 def _missing_drafts(steps: Sequence[Step], drafted: Sequence[Step], drafts: int, rules: Rules) -> tuple[int, ...]:

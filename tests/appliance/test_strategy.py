@@ -5,6 +5,7 @@ from dataclasses import replace
 from builders import step
 
 from appliance.decide import FIXED
+from appliance.findings import finding_key
 from appliance.profiles import load_profiles
 from appliance.steps import Backtrack, ChecklistItem, Finding, Stop, Verdict
 from appliance.strategy import Draft, Mend, Turn, next_move
@@ -68,8 +69,11 @@ def test_a_page_without_a_fault_gets_the_judges_suggestion_twice():
     assert move([thin, *tried], 1, 1) == Stop("nothing left to mend")
 
 
-def test_steps_that_are_left_go_to_the_next_best_draft():
-    assert move([draft(1, 4.0), draft(2, 2.0, error=True, findings=(THROWS,)), draft(3, 1.0)], 1) == Backtrack(2)
+def test_steps_that_are_left_go_to_the_next_best_draft_unless_the_best_page_has_no_fault():
+    others = [draft(2, 2.0, error=True, findings=(THROWS,)), draft(3, 1.0)]
+    tried = [step(n, parent=1, kind="repair", verdict="rejected", finding_key=finding_key(OVERFLOW)) for n in (4, 5)]
+    assert move([draft(1, 4.0, findings=(OVERFLOW,)), *others, *tried], 1) == Backtrack(2)
+    assert move([draft(1, 4.0), *others], 1) == Stop("nothing left to mend")
 
 
 def test_eight_rejected_repairs_lead_to_the_next_best_draft():
