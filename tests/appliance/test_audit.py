@@ -173,3 +173,9 @@ def test_each_mended_fault_raises_the_grade(look, good):
 def test_notes_to_oneself_are_no_content(look, text, is_filler):
     found = look(with_body(f"<p>{text}</p>"))[0].findings
     assert any(finding.kind == "placeholder-text" for finding in found) is is_filler
+
+
+def test_text_in_the_colour_of_its_background_is_a_fault(look):
+    audit, _ = look(site(GOOD, STYLE + "#intro { color: #fff; background: #fff }"))
+    assert "contrast" in kinds(audit)
+    assert any("1:1" in finding.evidence for finding in audit.findings)
