@@ -110,7 +110,7 @@ _GENERIC_NOUNS = frozenset(
         """information functionality function feature detail data page section system form button list item entry record
     option result content process website site existing new valid first second own specific different other it them
     these those this that the a an their his her your my our all any each some one more multiple several current
-    selected available use customized following various personal appropriate necessary relevant for from before between
+    selected available use accessing its can apply operation correctly customized following various personal appropriate necessary relevant for from before between
     each back bar incomplete incorrect correct invalid latest test verify check assess evaluate confirm ensure validate
     access capability clearly related able""",
     )
@@ -176,7 +176,7 @@ def subject_of(task: str, proof: Proof) -> str:
 def _thing_shown(text: str) -> str:
     """`the latest news` in "Look for the latest news on the page.": the words after the verb, three at most."""
     verb = max((match.end() for pattern in (_SEEING, _GOING) for match in pattern.finditer(text)), default=0)
-    known = r"^\W*(?:ing|ed|es|s|ion)?\W+(?:to|of|for|on|through|between|the)?\b"
+    known = r"^\w*\W+(?:to|of|for|on|through|between|the)?\b"
     phrase = _PHRASE_ENDS.split(re.sub(known, "", text[verb:], flags=re.IGNORECASE), maxsplit=1)[0]
     return " ".join(_nouns(phrase)[-3:])
 

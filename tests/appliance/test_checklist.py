@@ -194,6 +194,8 @@ def test_a_pronoun_and_a_bare_verb_get_back_what_they_are_about():
         ('Navigate to the "Ranking Page".', "data-display", "navigate", "Ranking Page"),
         ("View the list of available prizes.", "data-display", "shows-text", "prizes"),
         ("Fill in and send the contact form.", "functional", "submit", ""),
+        ("Validate that the contact form can be submitted.", "functional", "submit", "contact"),
+        ("Navigate to an introduction to credit repair.", "data-display", "navigate", "credit repair"),
         ("Resign from the current game.", "functional", "none", ""),
         ("Change the board theme.", "functional", "none", ""),
     ],
