@@ -110,7 +110,8 @@ _GENERIC_NOUNS = frozenset(
         """information functionality function feature detail data page section system form button list item entry record
     option result content process website site existing new valid first second own specific different other it them
     these those this that the a an their his her your my our all any each some one more multiple several current
-    selected available use accessing its can apply operation correctly customized following various personal appropriate necessary relevant for from before between
+    selected available use accessing its can apply operation correctly
+    customized following various personal appropriate necessary relevant for from before between
     each back bar incomplete incorrect correct invalid latest test verify check assess evaluate confirm ensure validate
     access capability clearly related able""",
     )

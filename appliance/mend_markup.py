@@ -214,7 +214,16 @@ def _read_section(patch: MarkupPatch, section: str) -> Artifact:
 
 
 def _with_free_ids(page: str, section: str) -> str:
-    """Ids that the page has already get a number, wherever the section names them."""
+    """Ids that the page has already get a number, wherever the section names them; one that the section itself gives
+    to several elements stays with the first."""
+    seen: set[str] = set()
+
+    def once(found: re.Match[str]) -> str:
+        is_new = found[1] not in seen
+        seen.add(found[1])
+        return found[0] if is_new else ""
+
+    section = re.sub(r"""\s+id=["']([\w-]+)["']""", once, section)
     for name in dict.fromkeys(re.findall(r"""\bid=["']([\w-]+)["']""", section)):
         if _has_id(page, name):
             free = next(f"{name}-{n}" for n in range(2, 1000) if not _has_id(page, f"{name}-{n}"))

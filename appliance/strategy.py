@@ -13,6 +13,7 @@ from appliance.steps import Backtrack, ChecklistItem, Continue, Finding, Step, S
 
 TRIES_PER_FINDING = 2
 ALIKE_AT_ONCE = 6
+SMALL_BUT_MENDED = ("dead-anchor", "spill", "default-font", "default-control", "tap-target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,12 @@ def _drafts_then_repairs(
 
 
 def _known_faults(steps: Sequence[Step], tip: int, items: Sequence[ChecklistItem]) -> list[Finding]:
-    return all_findings(next(step for step in steps if step.n == tip).observation, items)
+    """What is worth a repair. Small faults that need an edit of one element were never mended by adding to the page
+    (measured on the starter model), and cost as many tokens as a section."""
+    found = all_findings(next(step for step in steps if step.n == tip).observation, items)
+    return [
+        finding for finding in found if finding.severity != "minor" or finding.kind in (CHECKLIST, *SMALL_BUT_MENDED)
+    ]
 
 
 def _missing_drafts(steps: Sequence[Step], drafted: Sequence[Step], drafts: int, rules: Rules) -> tuple[int, ...]:
@@ -106,10 +112,10 @@ def _another_start(steps: Sequence[Step], tip: int, rules: Rules, otherwise: Sto
 def next_findings(steps: Sequence[Step], tip: int, items: Sequence[ChecklistItem]) -> tuple[Finding, ...]:
     """The most urgent finding of the tip that was not tried often enough in vain, and the others of its kind."""
     tried = Counter(step.finding_key for step in steps if step.verdict == "rejected")
-    findings = all_findings(next(step for step in steps if step.n == tip).observation, items)
+    findings = _known_faults(steps, tip, items)
     first = next((finding for finding in findings if tried[finding_key(finding)] < TRIES_PER_FINDING), None)
     if first is None:
-        return _wish(steps, tip, tried)
+        return () if findings else _wish(steps, tip, tried)
     if first.kind == CHECKLIST:  # each is a section of its own
         return (first,)
     alike = [finding for finding in findings if finding.kind == first.kind and finding != first]
@@ -118,6 +124,9 @@ def next_findings(steps: Sequence[Step], tip: int, items: Sequence[ChecklistItem
 
 def _wish(steps: Sequence[Step], tip: int, tried: Counter[str]) -> tuple[Finding, ...]:
     """A page without a fault: what the judge would like to see more of."""
-    suggestion = next(step for step in steps if step.n == tip).scores.appearance.suggestion
+    step = next(step for step in steps if step.n == tip)
+    suggestion = step.scores.appearance.suggestion
+    if step.observation.audit and any(found.evidence in suggestion for found in step.observation.audit.findings):
+        return ()  # about a fault that was let be, and more content does not mend it
     wish = Finding("suggestion", "", suggestion, "minor")
     return (wish,) if suggestion and tried[finding_key(wish)] < TRIES_PER_FINDING else ()

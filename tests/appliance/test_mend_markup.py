@@ -161,3 +161,9 @@ def test_a_list_that_nobody_made_is_put_where_its_form_is_and_handlers_of_missin
     reply = '```html\n<section id="a"><h2>Add</h2><form data-add="#a-list" onsubmit="go()"></form></section>\n```'
     page = mended(patch, reply)
     assert '<form data-add="#a-list"></form><ul id="a-list"></ul>\n</section>' in page
+
+
+def test_an_id_that_a_section_gives_to_several_elements_stays_with_the_first():
+    patch = feature_patch(PAGE, SEARCH, "A bakery.")
+    reply = '```html\n<section id="a"><h2>Prices</h2><p id="price">1</p><p id="price">2</p></section>\n```'
+    assert '<p id="price">1</p><p>2</p>' in mended(patch, reply)

@@ -76,6 +76,13 @@ def test_steps_that_are_left_go_to_the_next_best_draft_unless_the_best_page_has_
     assert move([draft(1, 4.0), *others], 1) == Stop("nothing left to mend")
 
 
+def test_a_small_fault_that_only_an_edit_could_mend_is_let_be_and_is_no_reason_to_start_anew():
+    twice = Finding("duplicate-id", "#price", "3 elements have the id price", "minor")
+    assert move([draft(1, findings=(twice,)), draft(2, 3.0)], 1, 2) == Stop("nothing left to mend")
+    small = Finding("spill", "p", "text sticks out", "minor")
+    assert move([draft(1, findings=(twice, small))], 1, 1) == Mend((small,))
+
+
 def test_eight_rejected_repairs_lead_to_the_next_best_draft():
     rules = replace(FIXED, steps=20)
     drafts = [draft(1, 4.5, findings=(OVERFLOW,)), draft(2, 3.0), draft(3, 4.0)]
