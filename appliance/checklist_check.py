@@ -7,6 +7,7 @@ The rules know English and the CSS colours, no site and no trade. What they cann
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -410,6 +411,9 @@ _ASKS = re.compile(
 _COLOURS_ONLY = re.compile(
     r"^(?:use|set|apply|style|paint|colou?r)\b(?=.*\b(?:buttons?|components?|backgrounds?|cards?)\b)", re.IGNORECASE
 )
+_NO_TOPIC = _PLAIN_WORDS | set(
+    re.findall(r"\w+", "implement build develop please application app should able and also")
+)
 _OPENING = re.compile(
     r"^(?:please |kindly )?(?:implement|create|build|make|design|develop|write|i want|we need)\b", re.IGNORECASE
 )
@@ -417,6 +421,7 @@ _OPENING = re.compile(
 
 def _clauses(brief: str) -> Iterator[str]:
     """What the brief lists, one thing at a time, in its own words; `it` and bare verbs get back what they are about."""
+    topic = _topic(brief)
     for sentence in re.split(r"(?<=[.!?。！？])\s*|\n+", re.sub(r"\s*\([^()]*\)", "", brief)):
         sentence = sentence.strip().rstrip(".!?。！？ ")
         if not sentence or asked_colours(sentence) or _COLOURS_ONLY.match(sentence):
@@ -425,7 +430,7 @@ def _clauses(brief: str) -> Iterator[str]:
         if not asked and _OPENING.match(sentence):
             continue
         listed = sentence[asked.end() :] if asked else re.sub(r"^(?:an?|the)\s+", "", sentence, flags=re.IGNORECASE)
-        yield from _with_objects(_listed(listed))
+        yield from _with_objects(_listed(listed), topic)
 
 
 _LEAD = re.compile(
@@ -436,18 +441,30 @@ _LEAD = re.compile(
 
 
 def _listed(text: str) -> list[str]:
+    text = re.sub(r",?\s+(?:as (?:needed|required|necessary|desired)|accordingly|when needed)\b", "", text)
     parts = re.split(r"\s*[,;、，]\s*(?:and |or |as well as )?|\s+(?:and|as well as)\s+(?:then\s+)?", text)
     cleaned = (_LEAD.sub("", part.strip()) for part in parts)
     return [part for part in cleaned if part and not re.fullmatch(r"(?:etc|more|so on|others?)\.?|and", part)]
 
 
-def _with_objects(parts: Sequence[str]) -> Iterator[str]:
+def _topic(brief: str) -> str:
+    """What the brief speaks of most often: `policies`; empty where nothing is named twice."""
+    nouns = [noun for noun in _nouns(brief) if not noun.endswith("ing") and not {noun, stem(noun)} & _NO_TOPIC]
+    counts = Counter(stem(noun) for noun in nouns)
+    most = max(counts, key=lambda one: counts[one], default="")
+    named = [noun for noun in nouns if stem(noun) == most]
+    return max(named, key=len) if len(named) > 1 else ""
+
+
+def _with_objects(parts: Sequence[str], topic: str) -> Iterator[str]:
+    """`topic` is what a bare "filter" is about where the sentence itself does not say."""
     thing = ""
     for i, part in enumerate(parts):
         bare = re.fullmatch(_VERB, part) or re.fullmatch(r"\w+ing", part)
         if bare:
             later = next((other for other in parts[i + 1 :] if len(other.split()) > 1 and _begins(other)), "")
-            following = later.split(maxsplit=1)[1] if later else thing
+            known = topic and _last_doing(part)
+            following = later.split(maxsplit=1)[1] if later else thing or (f"the {topic}" if known else "")
             part = f"{part} {following}".strip()
         elif thing:
             part = re.sub(r"\b(?:it|them|these|those)\b", thing, part, count=1)
