@@ -44,7 +44,8 @@
     for (const record of records) {
       const { target, type, oldValue } = record
       if (type === 'childList') {
-        const both = lists.get(target) ?? { added: '', removed: '', nodes: [] }
+        const both = lists.get(target) ?? { added: '', removed: '', nodes: [], records: [] }
+        both.records.push(record)
         for (const node of record.addedNodes) { both.added += markup(node); both.nodes.push(node) }
         for (const node of record.removedNodes) both.removed += markup(node)
         lists.set(target, both)
@@ -54,13 +55,25 @@
           note(target, mine, `${nameOf(target)} ${record.attributeName}: ${short(oldValue)} → ${short(value)}`)
       } else if (target.data !== oldValue) note(target.parentNode ?? target, mine)
     }
-    for (const [target, { added, removed, nodes }] of lists) {
-      if (added === removed) continue
+    for (const [target, { added, removed, nodes, records: own }] of lists) {
+      if (added === removed && !reordered(target, own)) continue
       note(target, mine)
       for (const node of nodes) {
         if (mine) { log.touched.add(node); const text = node.textContent?.trim(); if (text) keep(log.shown, text) }
       }
     }
+  }
+  // A list that is sorted by moving its nodes loses and gains the same; only their order tells. Undone backwards.
+  function reordered(target, records) {
+    if (records.length < 2 || records.length > 4000) return records.length > 1
+    const now = [...target.childNodes]
+    let then = now
+    for (const { addedNodes, removedNodes, previousSibling } of [...records].reverse()) {
+      const came = new Set(addedNodes)
+      then = then.filter((node) => !came.has(node))
+      then.splice(previousSibling ? then.indexOf(previousSibling) + 1 : 0, 0, ...removedNodes)
+    }
+    return then.map(markup).join('') !== now.map(markup).join('')
   }
   function note(target, mine, words) {
     if (mine) {

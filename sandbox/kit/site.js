@@ -1,6 +1,7 @@
 /* Behaviour for sites made offline, by attributes alone; `#list` stands for the id of a list, table or box.
    <input type="search" data-search="#list">                  shows the items that contain the words
    <select data-filter="#list">, <button data-filter="#list" data-value="Fiction">   shows the items of that kind; All shows all
+   <select data-sort="#list">                                  orders the items by name, or by the number in the line that has the word
    <form data-add="#list">                                     adds an entry, kept in this browser, with Edit and Delete
    <form data-add="#list" data-check>                          and with a box that marks it as done
    <form data-answer="Thank you, we will call you.">           checks the fields, keeps what was sent, says so in the page
@@ -86,6 +87,18 @@
   const choose = (selector, change) => {
     chosen.set(selector, { ...chosen.get(selector), ...change });
     narrow(selector);
+  };
+  const sort = (selector, by) => {
+    const list = find(selector);
+    if (!list) return;
+    const weight = (item) => {
+      const line = item.innerText.split("\n").find((text) => text.toLowerCase().includes(by.trim().toLowerCase()));
+      const n = parseFloat((line?.match(/-?\d[\d,.]*/) ?? ["NaN"])[0].replace(/,/g, ""));
+      return Number.isNaN(n) ? (item.querySelector("h2, h3, h4, td, strong") ?? item).textContent.trim() : n;
+    };
+    const sorted = items(list).map((item) => [weight(item), item]);
+    sorted.sort(([a], [b]) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b))));
+    body(list).append(...sorted.map(([, item]) => item));
   };
   const isAll = (text) => /^(|all\b.*|any\b.*|everything|show all|select .*|choose .*)$/i.test(text.trim());
 
@@ -387,6 +400,7 @@
       const { entry: at } = target.closest("[data-entry]").dataset;
       return change(target.dataset.done, (all) => (all[at].done = target.checked));
     }
+    if (target.dataset.sort) return sort(target.dataset.sort, target.selectedOptions[0]?.textContent ?? "");
     if (!target.matches("select[data-filter]")) return;
     const kind = target.value || target.selectedOptions[0]?.textContent || "";
     choose(target.dataset.filter, { kind: isAll(kind) ? "" : kind.trim().toLowerCase() });

@@ -268,3 +268,10 @@ def test_a_page_that_hangs_is_named_and_the_next_page_opens(site):
 def test_unknown_keys_are_refused(name):
     with pytest.raises(ValueError, match="no key"):
         key_named(name)
+
+
+def test_a_list_that_is_sorted_by_moving_its_lines_has_changed_and_one_left_in_order_has_not(hands):
+    hands.open("/order.html")
+    assert not press(hands, "Same").changed
+    assert press(hands, "Sort").changed
+    assert not press(hands, "Sort").changed
