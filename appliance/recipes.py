@@ -73,7 +73,7 @@ def _name(item: ChecklistItem) -> str:
 def examples_own(example: str) -> tuple[str, ...]:
     """Names of things that only the example is about: its cards' headings and its list's entries."""
     found = re.findall(r"<(?:h3|li)>([A-Z][a-z]+ [a-zA-Z]+)", example)
-    return tuple(dict.fromkeys(found))
+    return tuple(name for name in dict.fromkeys(found) if not name.startswith("Your "))  # any cart is "Your cart"
 
 
 def _recipes() -> Mapping[str, str]:

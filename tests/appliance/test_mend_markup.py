@@ -167,3 +167,10 @@ def test_an_id_that_a_section_gives_to_several_elements_stays_with_the_first():
     patch = feature_patch(PAGE, SEARCH, "A bakery.")
     reply = '```html\n<section id="a"><h2>Prices</h2><p id="price">1</p><p id="price">2</p></section>\n```'
     assert '<p id="price">1</p><p>2</p>' in mended(patch, reply)
+
+
+@pytest.mark.parametrize("task", ["Buy bread and see the cart.", "Log in."])
+def test_words_that_any_site_needs_are_no_copy(task):
+    patch = feature_patch(PAGE, ChecklistItem(task, "It is there.", "functional"), "A bakery.")
+    reply = '```html\n<section id="s"><h2>Bread</h2><h3>Your cart</h3><h3>Your account</h3></section>\n```'
+    assert read_markup(patch, reply, cut=False).changes
