@@ -123,8 +123,7 @@ class Podman:
         """Podman's first command leaves a process that holds the account's user namespace open. Were that command the
         start of a site, the process would stay in the site's control group, which could then never be removed."""
         note = self.settings.run_folder / "libpod" / "tmp" / "pause.pid"
-        holder = note.read_text().strip() if note.exists() else ""
-        if not (holder and Path("/proc", holder).exists()):
+        if not (note.exists() and runs(note.read_text().strip())):
             self.run(["podman", "unshare", "true"])
 
     def begin_service(self) -> None:
@@ -172,6 +171,15 @@ class Podman:
             self._service.wait()
             self._service = None
         self._service_socket.unlink(missing_ok=True)
+
+
+def runs(pid: str) -> bool:
+    """A process that has ended may stay listed until its parent asks for it."""
+    try:
+        state = Path("/proc", pid or "0", "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X")
 
 
 def listens(path: Path) -> bool:
