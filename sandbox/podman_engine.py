@@ -31,7 +31,7 @@ from sandbox.errors import (
 )
 from sandbox.host import HostFacts, gather_facts
 from sandbox.owners import Owner
-from sandbox.processes import Ended, run_bounded
+from sandbox.processes import Ended, run_bounded, runs
 from sandbox.seccomp import site_profile
 
 SERVICE_IDLE_S = 300
@@ -171,15 +171,6 @@ class Podman:
             self._service.wait()
             self._service = None
         self._service_socket.unlink(missing_ok=True)
-
-
-def runs(pid: str) -> bool:
-    """A process that has ended may stay listed until its parent asks for it."""
-    try:
-        state = Path("/proc", pid or "0", "stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in ("Z", "X")
 
 
 def listens(path: Path) -> bool:

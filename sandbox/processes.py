@@ -95,6 +95,15 @@ def ends_within(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
     return True
 
 
+def runs(pid: str) -> bool:
+    """A process that has ended may stay listed until its parent asks for it."""
+    try:
+        state = Path("/proc", pid or "0", "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X")
+
+
 def kill_group(pid: int) -> None:
     try:
         os.killpg(pid, signal.SIGKILL)

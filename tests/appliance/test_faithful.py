@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from builders import audit, chain, step
@@ -45,7 +44,7 @@ from appliance.worker import execute
 from models.errors import AnswerUnusable, RemoteError
 from models.scripted import ScriptedModel
 from sandbox.packages import complete_project
-from sandbox.processes import run_bounded
+from sandbox.processes import run_bounded, runs
 
 TEST = "<boltAction type='screenshot_validated'/>"
 INSTRUCTION = '<boltAction type="gui_agent_test">Verify the teal buttons. Order a bread.</boltAction>'
@@ -271,15 +270,7 @@ def test_repair_5_a_server_that_ignores_the_polite_signal_is_ended():
     shell = ["sh", "-c", f'{sys.executable} -c "{DEAF}" & echo $!; wait']
     ended = run_bounded(shell, timeout_s=0.5, env={})
     assert ended.timed_out
-    assert not runs(int(ended.stdout.split()[0]))
-
-
-def runs(pid):
-    """A process that has ended may stay listed until its parent asks for it."""
-    try:
-        return Path("/proc", str(pid), "stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    assert not runs(ended.stdout.split()[0].decode())
 
 
 def trace(answer, reason):

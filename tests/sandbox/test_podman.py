@@ -17,8 +17,9 @@ from sandbox.host import gather_facts
 from sandbox.image import BuiltImage, build_image, load_image, save_image
 from sandbox.owners import Owner
 from sandbox.podman import PodmanContainer
-from sandbox.podman_engine import Podman, make_private, refuse_unusable, runs, translated
+from sandbox.podman_engine import Podman, make_private, refuse_unusable, translated
 from sandbox.preview import wait_for_http
+from sandbox.processes import runs
 from sandbox.reaper import reap
 
 pytestmark = pytest.mark.podman
