@@ -24,8 +24,8 @@ from appliance.errors import is_missing_part
 from appliance.feedback import feedback
 from appliance.findings import CHECKLIST, describe, finding_key, item_number
 from appliance.grading import Judges
-from appliance.mend import PAGE, Patch, mend_messages, read_patch
-from appliance.mend_markup import MarkupPatch, feature_patch
+from appliance.mend import PAGE, AnyPatch, mend_messages, read_patch
+from appliance.mend_markup import feature_patch
 from appliance.profiles import Profile
 from appliance.reference import as_the_reference_keeps
 from appliance.regressions import replays_of
@@ -205,7 +205,7 @@ class _Loop:
         n, began, finding = len(steps) + 1, time.monotonic(), findings[0]
         base = self._files(steps, tip)
         tried = sum(step.finding_key == finding_key(finding) for step in steps)
-        patch: Patch | MarkupPatch
+        patch: AnyPatch
         if finding.kind == CHECKLIST:
             page = base.get(PAGE, b"").decode("utf-8", "replace")
             patch = feature_patch(page, self.checklist.items[item_number(finding)], self.request.brief)
@@ -418,7 +418,7 @@ class _Loop:
         record: CompletionRecord,
         began: float,
         finding: Finding,
-        patch: Patch | MarkupPatch,
+        patch: AnyPatch,
     ) -> None:
         look = self._looked(base, artifact, before.n)
         aim = f"repair ({patch.scope}): {describe(finding)}"[:300]

@@ -24,6 +24,8 @@ class Rules:
     errors_in_a_row: int = 5
     rejected_on_one: int = 8
     """Repairs of one step that may be rejected before another start is taken."""
+    starts: int = 2
+    """Drafts that are worked on; the repairs of a third one were never worth their tokens."""
     good_appearance: float = 2.0
     gui_first: bool = False
     """Rank by functionality and only then by appearance, as the reference does; otherwise by their sum, which is also

@@ -44,6 +44,8 @@ from appliance.steps import Act
 from sandbox.hands import Effect
 
 LINKS_MAX = 16
+PARTS_OF_A_DATE = 8
+"""The Tab key goes through the parts of a date and a time, and to the button beside them."""
 NEEDS_WORK = re.compile(r"\b(?:undo|redo|delete|remove|erase|new)\b", re.IGNORECASE)
 BY_HAND = re.compile(r"\b(?:clear|add)\b", re.IGNORECASE)
 ALL = re.compile(r"(?:show )?(?:all|everything)", re.IGNORECASE)
@@ -405,7 +407,8 @@ class ControlTrials(FormTrials):
             return
         self.do(act_on("click", typed[0]))
         at = self.look()["active"]
-        effects = [self.do(Act("press", {}, "Tab")) for _ in range(2)]
+        parts = PARTS_OF_A_DATE if typed[0].mark.kind == "date" else 2
+        effects = [self.do(Act("press", {}, "Tab")) for _ in range(parts)]
         if at and self.look()["active"] == at and not any(effect.changed for effect in effects):
             self.state_fact(
                 "focus-trap", typed[0].place, False, "the Tab key does not lead out of it", typed[0].subject

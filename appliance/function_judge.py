@@ -115,9 +115,10 @@ def _is_meant(item: ChecklistItem, fact: Fact) -> bool:
 
 
 def _by_text(item: ChecklistItem, facts: Sequence[Fact]) -> tuple[Answer, str]:
-    """Only a heading, label or button that reads exactly as the subject counts."""
+    """Words that the item quotes count where something reads exactly so. What the item only speaks of must be shown,
+    not named: a link or heading that names it is no proof of content (coverage.py looks below the headings)."""
     wanted = _normal(item.subject)
-    if len(wanted) < 3:
+    if len(wanted) < 3 or not re.search(rf"[\"“'‘]{re.escape(wanted)}[\"”'’]", _normal(f"{item.task} {item.expected}")):
         return _unjudged()
     shown = [fact for fact in facts if fact.kind == "shows-text" and fact.holds and _normal(fact.evidence) == wanted]
     return ("YES", f'{shown[0].place} reads "{shown[0].evidence}"') if shown else _unjudged()

@@ -14,6 +14,7 @@ from appliance import prompts
 from appliance.artifact import parse_artifact, parse_patch
 from appliance.findings import describe
 from appliance.mend_markup import MarkupPatch, markup_patch, read_markup, used_patch
+from appliance.mend_words import FILLER, WordsPatch, read_words, words_patch
 from appliance.steps import Artifact, Build, FileAppend, Files, FileWrite, Finding
 from models.chat import ChatMessage
 
@@ -42,13 +43,18 @@ class Patch:
     after: str = ""
 
 
-def mend_messages(files: Files, findings: Sequence[Finding], brief: str, *, again: bool = False) -> Patch | MarkupPatch:
+AnyPatch = Patch | MarkupPatch | WordsPatch
+
+
+def mend_messages(files: Files, findings: Sequence[Finding], brief: str, *, again: bool = False) -> AnyPatch:
     """The smallest piece that may mend these findings of one kind; `again` leaves the model a free hand."""
     page, kind = files.get(PAGE, b"").decode("utf-8", "replace"), findings[0].kind
     problem = "\n".join(describe(finding) for finding in findings)
     if kind == "suggestion":
         messages = prompts.more_content(_markup(page), brief, problem)
         return Patch(messages, "content", start="```html\n<section", before=page)
+    if kind == FILLER and (words := words_patch(page, findings, brief)):
+        return words
     if kind in _SCRIPT_KINDS:
         piece = used_patch(page, findings[0])
         if piece and not again:
@@ -105,8 +111,10 @@ def _markup(page: str) -> str:
     return re.sub(r"\n\s*\n+", "\n", body).strip()
 
 
-def read_patch(patch: Patch | MarkupPatch, reply: str, *, cut: bool) -> Artifact:
+def read_patch(patch: AnyPatch, reply: str, *, cut: bool) -> Artifact:
     """The repair as an Artifact. A cut-off script is refused: half a script is worse than the old one."""
+    if isinstance(patch, WordsPatch):
+        return read_words(patch, reply, cut=cut)
     if isinstance(patch, MarkupPatch):
         return read_markup(patch, reply, cut=cut)
     if patch.scope == "content" and _repeats(patch.before, reply):

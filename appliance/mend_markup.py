@@ -19,7 +19,7 @@ from appliance.steps import Artifact, Build, Change, ChecklistItem, FileAppend, 
 from models.chat import ChatMessage
 
 FORM_KINDS = ("submit-lost", "add-fails", "not-persisted", "fake-success")
-CONTROL_KINDS = ("dead-control",)
+CONTROL_KINDS = ("dead-control", "filter-fails")
 LINK_KINDS = ("dead-link", "dead-anchor")
 _AROUND_CHARS = 400
 _USED = re.compile(r"\(when (.*) is used\)")
@@ -29,7 +29,17 @@ _WAYS = """\
 - <button data-toggle="#panel">Words</button> shows and hides the box with that id
 - <button data-choose="#panel">Words</button> chooses this one of several and says so in the box with that id
 - <button data-mark="Joined">Join</button> marks its card, and keeps that
+- <button data-filter="#list" data-value="Fiction">Words</button> shows the entries of that kind in that list
+- <button data-answer="Thank you.">Words</button> takes what was entered in the fields beside it, and says this
 """
+_SELECT_WAYS = """\
+- <select data-sort="#list">, for orders, sorts the entries of the list with that id by what is chosen
+- <select data-filter="#list"> shows the entries of that list that have the chosen word; the first option is All
+- <select data-choose="#panel"> keeps what is chosen and says so in the box with that id
+"""
+_LIST = re.compile(
+    r"""<(?:ul|ol|table|tbody|div(?=[^>]*\bclass=["'][^"']*\b(?:cards|grid|list)\b))\b[^>]*>""", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,8 @@ class MarkupPatch:
     start: str
     old: str = ""
     foreign: tuple[str, ...] = ()
+    at: int = -1
+    """Where the piece stands, for one that must not be changed elsewhere too; -1 for all that read like it."""
     path: str = "index.html"
 
 
@@ -62,11 +74,12 @@ def markup_patch(page: str, findings: Sequence[Finding]) -> MarkupPatch | None:
     """None where the piece does not stand in the page's source, or the finding is of another kind."""
     first, problem = findings[0], "\n".join(describe(finding) for finding in findings)
     if first.kind in FORM_KINDS:
-        return _form_patch(page, first, problem)
+        return _form_patch(page, first, problem) or _control_patch(page, first)
     if first.kind in CONTROL_KINDS:
-        return _control_patch(page, first)
+        return _select_patch(page, first) if first.place.startswith("select") else _control_patch(page, first)
     if first.kind in LINK_KINDS:
-        return _nav_patch(page, problem)
+        outside = None if " in nav" in first.place else _control_patch(page, first)
+        return outside or _nav_patch(page, problem)
     return None
 
 
@@ -102,7 +115,10 @@ def _replaced(patch: MarkupPatch, new: str) -> Artifact:
     """Every piece that reads exactly like the old one becomes the new one."""
     if not new or new == patch.old:
         return Artifact(Build(), problems=("the piece came back unchanged",))
-    return Artifact(Build(), (FileWrite(patch.path, patch.page.replace(patch.old, new)),))
+    if patch.at < 0:
+        return Artifact(Build(), (FileWrite(patch.path, patch.page.replace(patch.old, new)),))
+    page = patch.page[: patch.at] + new + patch.page[patch.at + len(patch.old) :]
+    return Artifact(Build(), (FileWrite(patch.path, page),))
 
 
 # -- forms -----------------------------------------------------------------------------------------------------------
@@ -114,17 +130,17 @@ def _form_patch(page: str, finding: Finding, problem: str) -> MarkupPatch | None
         return None
     ids = re.findall(r"""<(?:ul|ol|div|section|table|tbody|dialog)\b[^>]*\bid=["']([\w-]+)""", page)
     messages = prompts.repair_piece("form", problem=problem, form=form[0], ids=", ".join(ids[:24]) or "none")
-    return MarkupPatch(messages, "form", page, "```html\n<form ", form[1])
+    return MarkupPatch(messages, "form", page, "```html\n<form ", form[1], at=form.start())
 
 
-def _form_at(page: str, place: str) -> tuple[str, str] | None:
+def _form_at(page: str, place: str) -> re.Match[str] | None:
     """The form that the explorer's place speaks of, whole, and its opening tag."""
-    forms = [(found[0], found[1]) for found in re.finditer(r"(<form\b[^>]*>).*?</form\s*>", page, re.DOTALL | re.I)]
+    forms = list(re.finditer(r"(<form\b[^>]*>).*?</form\s*>", page, re.DOTALL | re.IGNORECASE))
     if named := re.search(r"form#([\w-]+)", place):
         forms = [form for form in forms if re.search(rf"""\bid=["']{re.escape(named[1])}["']""", form[1])] or forms
-    elif (said := _label(place)) and len(forms) > 1:
+    if (said := _label(place)) and len(forms) > 1:
         forms = [form for form in forms if said in _text(form[0])] or forms
-    return next((form for form in forms if page.count(form[1]) == 1), None)
+    return next(iter(forms), None)
 
 
 def _opening_tag(reply: str, old: str) -> str:
@@ -157,6 +173,36 @@ def _control_patch(page: str, finding: Finding) -> MarkupPatch | None:
         ways="".join(line + "\n" for line in _WAYS.splitlines() if not several or "data-put" in line),
     )
     return MarkupPatch(messages, "control", page, "```html\n<", control[0])
+
+
+def _select_patch(page: str, finding: Finding) -> MarkupPatch | None:
+    """A choice that does nothing gets the attribute that fits; lists without a name get one first."""
+    page = _with_list_names(page)
+    said = _label(finding.place).rstrip(":")
+    choices = re.finditer(r"(<select\b[^>]*>)(.*?)</select\s*>", page, re.DOTALL | re.IGNORECASE)
+    choice = next((one for one in choices if said in _text(page[max(0, one.start() - 160) : one.end(1)])), None)
+    if choice is None:
+        return None
+    around = page[max(0, choice.start() - _AROUND_CHARS) : choice.end()]
+    messages = prompts.repair_piece(
+        "control",
+        control=choice[0],
+        around=around[max(0, around.find("\n")) :].strip(),
+        places="\n".join(f"- #{name}" for name in _list_names(page)) or "- none",
+        ways=_SELECT_WAYS,
+    )
+    return MarkupPatch(messages, "control", page, "```html\n<select data-", choice[0], at=choice.start())
+
+
+def _list_names(page: str) -> list[str]:
+    tags = (found[0] for found in _LIST.finditer(page))
+    return [named[1] for tag in tags if (named := re.search(r"""\bid=["']([\w-]+)["']""", tag))][:12]
+
+
+def _with_list_names(page: str) -> str:
+    """Lists and rows of cards without an id get one, so that an attribute can name them."""
+    free = (f"list-{n}" for n in range(1, 1000) if not _has_id(page, f"list-{n}"))
+    return _LIST.sub(lambda found: found[0] if " id=" in found[0] else f'{found[0][:-1]} id="{next(free)}">', page)
 
 
 # -- navigation ------------------------------------------------------------------------------------------------------
@@ -205,7 +251,8 @@ def _read_section(patch: MarkupPatch, section: str) -> Artifact:
     if repeated := {title.lower() for title in _titles(section)[:1]} & {title.lower() for title in _titles(patch.page)}:
         return Artifact(Build(), problems=(f"the page has a section “{repeated.pop()}” already",))
     section = re.sub(r"""\s+on\w+\s*=\s*("[^"]*"|'[^']*')""", "", section)  # it names functions that are not there
-    section = _with_targets(patch.page, _with_free_ids(patch.page, section))
+    section = _with_free_ids(patch.page, section)
+    section = _with_targets(patch.page, _with_choices_wired(_with_lists_named(patch.page, section)))
     changes: list[Change] = []
     name, title = re.search(r"""<section[^>]*\bid=["']([^"']+)""", section), _titles(section)
     if name and title:
@@ -229,6 +276,35 @@ def _with_free_ids(page: str, section: str) -> str:
             free = next(f"{name}-{n}" for n in range(2, 1000) if not _has_id(page, f"{name}-{n}"))
             section = re.sub(rf"""((?:\bid|\bfor)=["']|["']#){re.escape(name)}(?=["'])""", rf"\g<1>{free}", section)
     return section
+
+
+def _with_lists_named(page: str, section: str) -> str:
+    """A list that an attribute names and nobody made is the section's own list, whatever that was called."""
+    for name in dict.fromkeys(re.findall(r"""\bdata-(?:filter|sort|search|report)=["']#([\w-]+)["']""", section)):
+        own = None if _has_id(page + section, name) else _LIST.search(section)
+        if own:
+            tag = re.sub(r"""\s+id=["'][^"']*["']""", "", own[0])
+            section = f'{section[: own.start()]}{tag[:-1]} id="{name}">{section[own.end() :]}'
+    return section
+
+
+def _with_choices_wired(section: str) -> str:
+    """A choice that stands in no form and says nothing about what it does acts on the section's list: it sorts where
+    its label speaks of an order, else it filters."""
+    listed = next((named for tag in _LIST.finditer(section) if (named := re.search(r'\bid="([\w-]+)"', tag[0]))), None)
+    if listed is None:
+        return section
+    forms = [found.span() for found in re.finditer(r"<form\b.*?</form\s*>", section, re.DOTALL | re.IGNORECASE)]
+
+    def wired(found: re.Match[str]) -> str:
+        if re.search(r"data-(?:filter|sort|choose)=", found[0]) or any(a < found.start() < b for a, b in forms):
+            return found[0]
+        orders = re.search(
+            r"\b(?:sort|order)", _text(section[max(0, found.start() - 80) : found.start()]), re.IGNORECASE
+        )
+        return f'<select data-{"sort" if orders else "filter"}="#{listed[1]}"{found[0][len("<select") :]}'
+
+    return re.sub(r"<select\b[^>]*>", wired, section, flags=re.IGNORECASE)
 
 
 def _with_targets(page: str, section: str) -> str:

@@ -105,13 +105,18 @@ def feature(brief: str, outline: str, item: ChecklistItem, recipe: str) -> tuple
     )
 
 
+def repair_words(brief: str, asked: str) -> tuple[ChatMessage, ...]:
+    """Ask for lines in place of filler text."""
+    return _repair(fill("page.repair.words", brief=brief, asked=asked), "page.repair.words.system")
+
+
 def repair_piece(name: Literal["form", "control", "nav"], **values: str) -> tuple[ChatMessage, ...]:
     """Ask for one piece of markup anew."""
     return _repair(fill(f"page.repair.{name}", **values))
 
 
-def _repair(user: str) -> tuple[ChatMessage, ...]:
-    return ChatMessage("system", fill("page.repair.system")), ChatMessage("user", user)
+def _repair(user: str, system: str = "page.repair.system") -> tuple[ChatMessage, ...]:
+    return ChatMessage("system", fill(system)), ChatMessage("user", user)
 
 
 def as_pairs(messages: Sequence[ChatMessage]) -> tuple[tuple[str, str], ...]:

@@ -104,7 +104,8 @@ def _another_start(steps: Sequence[Step], tip: int, rules: Rules, otherwise: Sto
     """Go to the best draft that was not yet worked on."""
     used = {step.n for step in lineage(steps, tip)} | {step.parent for step in steps}
     fresh = [step for step in steps if step.kind == "draft" and step.n not in used and shows_page(step)]
-    if not fresh:
+    worked_on = {step.parent for step in steps} & {step.n for step in steps if step.kind == "draft"}
+    if not fresh or len(worked_on) >= rules.starts:
         return otherwise
     return Backtrack(max(fresh, key=lambda step: merit(step, rules)).n)
 

@@ -11,7 +11,8 @@
    <button data-open="#details">, data-toggle="#panel">        shows a box, or shows and hides it
    <button data-report="#table">                               sums a table up
    <form data-report="#facts">                                 makes a report of what was entered and of the cards in #facts that it names
-   <button data-choose="#board">                               chooses one of its neighbours, kept and shown above the box
+   <button data-choose="#board">, <select data-choose="#board">   chooses one of several, kept and shown above the box
+   <button data-answer="Thank you.">                           does what such a form does, for fields that stand in no form
    <button data-mark="Joined">                                 marks the card it stands in, kept in this browser; again takes it back
    <table data-chart>                                          draws its numbers as bars below it */
 (() => {
@@ -149,7 +150,7 @@
       keep(key(`form:${form.id || form.dataset.answer}`), [...kept(key(`form:${form.id || form.dataset.answer}`)), entry(form)]);
       const sent = entry(form).filter(([, text]) => text).map(([name, text]) => `${name}: ${text}`).join(" · ");
       say(form, `${text || "Thank you, it was received."} (${sent})`);
-      form.reset();
+      form.reset?.();
     },
     login(form, selector) {
       const [name, secret] = [fields(form).find((field) => field.type !== "password"), fields(form).find((field) => field.type === "password")];
@@ -345,11 +346,17 @@
       showMark(button);
     },
     report,
+    answer: (button) => {
+      const place = button.closest("form") ?? button.parentElement;
+      const empty = fields(place).find((field) => field.tagName === "INPUT" && !/^(checkbox|radio)$/.test(field.type) && !value(field));
+      return empty ? say(button, `Please fill in: ${label(empty)}.`) : submit.answer(place, button.dataset.answer);
+    },
   };
   const showChoice = (selector) => {
     const box = find(selector);
     const [choice] = kept(`choice:${selector}`);
-    for (const button of document.querySelectorAll(`[data-choose="${selector}"]`)) button.setAttribute("aria-pressed", String(button.textContent.trim() === choice));
+    for (const button of document.querySelectorAll(`button[data-choose="${selector}"]`)) button.setAttribute("aria-pressed", String(button.textContent.trim() === choice));
+    for (const list of document.querySelectorAll(`select[data-choose="${selector}"]`)) for (const option of list.options) option.selected ||= option.textContent.trim() === choice;
     if (!box || !choice) return;
     let line = box.querySelector(":scope > [data-made=choice]");
     if (!line) box.prepend((line = make("p", "", { "data-made": "choice", role: "status" })));
@@ -401,6 +408,10 @@
       return change(target.dataset.done, (all) => (all[at].done = target.checked));
     }
     if (target.dataset.sort) return sort(target.dataset.sort, target.selectedOptions[0]?.textContent ?? "");
+    if (target.matches("select[data-choose]")) {
+      keep(`choice:${target.dataset.choose}`, [value(target)]);
+      return showChoice(target.dataset.choose);
+    }
     if (!target.matches("select[data-filter]")) return;
     const kind = target.value || target.selectedOptions[0]?.textContent || "";
     choose(target.dataset.filter, { kind: isAll(kind) ? "" : kind.trim().toLowerCase() });

@@ -214,7 +214,12 @@ def item(proof, subject="", task="Do it", expected="It is done"):
         ),
         (item("delete", "task"), [held("add-item", "task")], "unjudged"),
         (item("none", "task"), [held("add-item", "task")], "unjudged"),
-        (item("shows-text", "Opening hours"), [held("shows-text", evidence="Opening hours")], "YES"),
+        (item("shows-text", "Opening hours"), [held("shows-text", evidence="Opening hours")], "unjudged"),
+        (
+            item("shows-text", "Opening hours", "Look for the heading 'Opening hours'."),
+            [held("shows-text", evidence="Opening hours")],
+            "YES",
+        ),
         (item("shows-text", "Opening"), [held("shows-text", evidence="Opening hours")], "unjudged"),
     ],
 )

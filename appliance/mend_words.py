@@ -1,0 +1,75 @@
+"""Real words in place of filler text: the model writes lines, and nothing but the text of an element changes."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from appliance import prompts
+from appliance.steps import Artifact, Build, FileWrite, Finding
+from models.chat import ChatMessage
+
+FILLER = "placeholder-text"
+MOST = 8
+_QUOTED = re.compile(r'"(.+)"$', re.DOTALL)
+_TEXT = re.compile(r">([^<>]+)<")
+_HEADING = re.compile(r"<h[1-4]\b[^>]*>(.*?)</h[1-4]\s*>", re.DOTALL | re.IGNORECASE)
+_SHOWN_CHARS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class WordsPatch:
+    """What was asked, and where in the page each numbered text stands: (first, behind the last character)."""
+
+    messages: tuple[ChatMessage, ...]
+    page: str
+    places: tuple[tuple[int, int], ...]
+    start: str = "1. "
+    scope: Literal["words"] = "words"
+    path: str = "index.html"
+
+
+def words_patch(page: str, findings: Sequence[Finding], brief: str) -> WordsPatch | None:
+    """One line for each filler text of the page's source; None where they do not stand in it."""
+    fillers = [_flat(found[1]).rstrip("…") for finding in findings if (found := _QUOTED.search(finding.evidence))]
+    places = [
+        (found.start(1), found.end(1))
+        for found in _TEXT.finditer(page)
+        if any(filler and _flat(html.unescape(found[1])).startswith(filler) for filler in fillers)
+    ][:MOST]
+    if not places:
+        return None
+    asked = "\n".join(f"{n}. {_asked(page, *place)}" for n, place in enumerate(places, 1))
+    return WordsPatch(prompts.repair_words(brief, asked), page, tuple(places))
+
+
+def _asked(page: str, first: int, behind: int) -> str:
+    """What the text is and below which heading it stands."""
+    tag = re.search(r"<(\w+)[^<>]*$", page[: first - 1])
+    is_name = bool(tag) and tag[1].lower() in ("h1", "h2", "h3", "h4", "h5", "strong", "figcaption", "th")  # type: ignore[index]
+    titles = [_flat(re.sub(r"<[^>]+>", " ", title)) for title in _HEADING.findall(page[:first])]
+    above = f" below “{titles[-1]}”" if titles and titles[-1] else ""
+    kind = "a name of two to five words" if is_name else "two sentences"
+    return f"{kind}{above}, in place of: {_flat(page[first:behind])[:_SHOWN_CHARS]}"
+
+
+def read_words(patch: WordsPatch, reply: str, *, cut: bool) -> Artifact:
+    """The page with the lines in their places; refused where lines are missing or are filler again."""
+    lines = dict(re.findall(r"^\s*(\d+)[.)]\s*(.+?)\s*$", reply, re.MULTILINE))
+    page, problems = patch.page, []
+    for n, (first, behind) in reversed(list(enumerate(patch.places, 1))):
+        line = _flat(re.sub(r"<[^>]+>|[*_`]{1,3}|^[\"“]|[\"”]$", "", lines.get(str(n), "")))
+        if not line or line.lower().startswith(_flat(patch.page[first:behind]).lower()[:40]):
+            problems.append(f"no words came for text {n}")
+            continue
+        page = page[:first] + html.escape(line, quote=False) + page[behind:]
+    if page == patch.page:
+        return Artifact(Build(), problems=tuple(problems), truncated=cut)
+    return Artifact(Build(), (FileWrite(patch.path, page),), problems=tuple(problems[::-1]))
+
+
+def _flat(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
