@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from appliance.account import cgroup_name, product_account
 from appliance.agent import Parts
-from appliance.brief import check_brief
 from appliance.checklist import derive_checklist, rules_checklist
 from appliance.config import Config
-from appliance.decide import FAITHFUL, FIXED, Rules
-from appliance.errors import ConfigError, UsageError
 from appliance.explorer import explore
 from appliance.grading import AppearanceJudge, Judges
 from appliance.judge import RulesJudge
-from appliance.profiles import Profile, load_profiles
+from appliance.profiles import Profile
 from appliance.qualification import Card, Subject, check_model, store_card
+from appliance.requests import find_profile, rules_of, shelf
 from appliance.roles import Roles, choose_roles, judging_model, residency
 from appliance.site import FAITHFUL_SITE, FIXED_SITE
 from appliance.steps import Checklist, RunRequest
 from appliance.store import Run, Store
 from appliance.vision_judge import VisionJudge
-from models.catalog import load_catalog, load_thresholds
+from models.catalog import load_thresholds
 from models.chat import ChatModel, Sampling
-from models.fetch import InstalledModel, ModelShelf
+from models.fetch import InstalledModel
 from models.hardware import detect_hardware, engine_in_use
 from models.llama import LlamaChild, LlamaSettings
 from models.openai import OpenAIChat
@@ -42,61 +40,8 @@ from sandbox.reaper import reap
 CHECK_CONTEXT_TOKENS = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the user said on the command line or in the form; None where nothing was said."""
-
-    profile: str | None = None
-    model: str | None = None
-    stack: str | None = None
-    steps: int | None = None
-    drafts: int | None = None
-    seed: int = 1
-    one_shot: bool = False
-    faithful: bool = False
-    base_url: str | None = None
-
-
-def shelf(config: Config) -> ModelShelf:
-    return ModelShelf(config.home / "models", load_catalog())
-
-
 def podman_settings(config: Config) -> PodmanSettings:
     return PodmanSettings(home=config.home / "sandbox", cgroup_group=cgroup_name(product_account()))
-
-
-def make_request(config: Config, brief: str, wishes: Wishes) -> RunRequest:
-    """Every choice made explicit, so that a resumed run does what it began. Raises UsageError and ConfigError."""
-    generate = config.generate
-    base_url = wishes.base_url or config.engine.base_url
-    name = wishes.model or (config.engine.remote_model if base_url else generate.model)
-    if base_url and not name:
-        raise ConfigError("engine.base_url is set but engine.remote_model is not; name the model to ask for.")
-    own = "strong" if base_url else shelf(config).get(name).profile
-    profile = find_profile(config, wishes.profile or ("paper" if wishes.faithful else generate.profile or own))
-    steps = 1 if wishes.one_shot else wishes.steps or generate.steps or profile.steps
-    if steps < 1:
-        raise UsageError("--steps must be 1 or more.")
-    drafts = min(steps, wishes.drafts or generate.drafts or profile.drafts)
-    return RunRequest(
-        brief=check_brief(brief),
-        profile=profile.name,
-        model=name,
-        stack=wishes.stack or generate.stack,  # type: ignore[arg-type]  # click and config admit only the two
-        steps=steps,
-        drafts=drafts,
-        seed=wishes.seed,
-        token_budget=profile.token_budget,
-        rules="faithful" if wishes.faithful else "fixed",
-        base_url=base_url,
-    )
-
-
-def find_profile(config: Config, name: str) -> Profile:
-    profiles = load_profiles(config.profiles)
-    if name not in profiles:
-        raise UsageError(f"There is no profile {name!r}; there are {', '.join(sorted(profiles))}.")
-    return profiles[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +106,6 @@ class RealWorkshop:
     def __init__(self, config: Config) -> None:
         self.config = config
 
-    def rules(self, run: Run) -> Rules:
-        rules = FAITHFUL if run.request.rules == "faithful" else FIXED
-        return replace(rules, steps=run.request.steps, token_budget=run.request.token_budget)
-
     def reap(self) -> None:
         reap(podman_settings(self.config), BrowserSettings())
 
@@ -187,7 +128,7 @@ class RealWorkshop:
                 rooms=RealRooms(self.config),
                 judges=judges_of(roles.appearance, self.config),
                 profile=profile,
-                rules=self.rules(run),
+                rules=rules_of(run.request),
                 cancelled=cancelled,
                 tell=tell,
                 explore=None if faithful else explore,

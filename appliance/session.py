@@ -17,8 +17,9 @@ from appliance.errors import ExportRefused, NothingToExport, RunBusy
 from appliance.export import export_run, summary
 from appliance.live import Live
 from appliance.output import print_json, print_table, say, score
-from appliance.store import Run, Store
-from appliance.worker import LEASE, Outcome, Workshop, execute, stop_on_signals, worker_lease
+from appliance.requests import rules_of
+from appliance.store import WORKER, Run, Store
+from appliance.worker import Outcome, Workshop, execute, stop_on_signals, worker_lease
 
 _POLL_S = 0.2
 
@@ -41,7 +42,7 @@ def run_and_report(store: Store, config: Config, run: Run, delivery: Delivery, w
     stream = export_stream() if delivery.out else None
     workshop = workshop or RealWorkshop(config)
     with Live(store, run.id) as live:
-        outcome = _follow(store, run, live) if store.lease_holder(LEASE) else _here(store, run, workshop, live)
+        outcome = _follow(store, run, live) if store.lease_holder(WORKER) else _here(store, run, workshop, live)
     exported = _deliver(store, run.id, workshop, delivery, stream)
     _print(store, store.run(run.id), outcome, exported, delivery)
     return outcome.exit_code
@@ -82,7 +83,7 @@ def _deliver(store: Store, run_id: str, workshop: Workshop, delivery: Delivery, 
     if delivery.out is None:
         return run.export
     with suppress(NothingToExport):  # the outcome says so already
-        export_run(store, run, workshop.rules(run), delivery.out.absolute(), "folder", stream)
+        export_run(store, run, rules_of(run.request), delivery.out.absolute(), "folder", stream)
         return str(delivery.out)
     return ""
 

@@ -28,6 +28,8 @@ from appliance.migrations import MIGRATIONS
 from appliance.steps import Checklist, Files, RunRequest, RunStatus, Step
 from sandbox.owners import Owner, is_alive
 
+WORKER = "worker"
+"""Name of the lease that the living worker of a data folder holds."""
 _BUSY_MS = 30_000
 
 
@@ -231,6 +233,10 @@ class Store:
         rows = self._rows("SELECT step FROM steps WHERE run_id = ? ORDER BY n", run_id)
         return [msgspec.json.decode(row[0], type=Step) for row in rows]
 
+    def step(self, run_id: str, n: int) -> Step | None:
+        rows = self._rows("SELECT step FROM steps WHERE run_id = ? AND n = ?", run_id, n)
+        return msgspec.json.decode(rows[0][0], type=Step) if rows else None
+
     def add_completion(self, run_id: str, n: int, completion: CompletionRecord) -> None:
         """Keep what the model said before it is acted upon, so that a kill does not cost its minutes."""
         with self._transaction():
@@ -339,7 +345,7 @@ class Store:
 
     def require_idle(self, run_id: str) -> None:
         """Raises RunBusy while a living worker has the run in hand."""
-        if self.run(run_id).status == "running" and self.lease_holder("worker"):
+        if self.run(run_id).status == "running" and self.lease_holder(WORKER):
             raise RunBusy(f"Run {run_id} is being worked on; cancel it first with `appliance runs cancel {run_id}`.")
 
     def requeue_orphans(self) -> list[str]:
@@ -385,7 +391,10 @@ class Store:
                  SELECT value FROM snapshots, json_each(snapshots.files)
                  UNION SELECT messages FROM completions UNION SELECT reply FROM completions
                  UNION SELECT json_extract(value, '$.sha256')
-                       FROM steps, json_each(steps.step, '$.observation.pictures'))"""
+                       FROM steps, json_each(steps.step, '$.observation.pictures')
+                 UNION SELECT json_extract(act.value, '$.picture')
+                       FROM steps, json_each(steps.step, '$.observation.traces') AS trace,
+                            json_each(trace.value, '$.acts') AS act)"""
         )
 
 

@@ -16,14 +16,14 @@ from types import FrameType
 from typing import Any, Literal, Protocol
 
 from appliance.agent import Cancelled, Parts, work
-from appliance.decide import Rules, deliverable
+from appliance.decide import deliverable
 from appliance.errors import ApplianceError, RunBusy, is_missing_part
 from appliance.export import export_run
-from appliance.store import Run, Store
+from appliance.requests import rules_of
+from appliance.store import WORKER, Run, Store
 from models.errors import ModelError
 from sandbox.errors import SandboxError
 
-LEASE = "worker"
 _CANCEL_POLL_S = 0.3
 _IDLE_S = 0.5
 
@@ -36,8 +36,6 @@ class Workshop(Protocol):
     def parts(
         self, run: Run, store: Store, cancelled: Callable[[], bool], tell: Tell
     ) -> AbstractContextManager[Parts]: ...
-
-    def rules(self, run: Run) -> Rules: ...
 
     def reap(self) -> None:
         """Remove what dead workers left behind. Raises SandboxError for what will not go."""
@@ -53,7 +51,7 @@ class Outcome:
 @contextmanager
 def worker_lease(store: Store, workshop: Workshop, tell: Tell) -> Iterator[None]:
     """Be the worker of this data folder. Raises RunBusy if another one lives."""
-    if not store.take_lease(LEASE):
+    if not store.take_lease(WORKER):
         raise RunBusy("Another worker of this data folder is running; stop it first, or let it do the work.")
     try:
         try:
@@ -62,7 +60,7 @@ def worker_lease(store: Store, workshop: Workshop, tell: Tell) -> Iterator[None]
             tell("warning", {"text": f"something that a killed run left behind could not be removed: {error}"})
         yield
     finally:
-        store.drop_lease(LEASE)
+        store.drop_lease(WORKER)
 
 
 def execute(run: Run, store: Store, workshop: Workshop, stop: threading.Event, tell: Tell, *, on_stop: str) -> Outcome:
@@ -92,7 +90,7 @@ def exit_code_of(error: Exception) -> int:
 
 
 def _best_n(store: Store, run: Run, workshop: Workshop) -> int | None:
-    best = deliverable(store.steps(run.id), workshop.rules(run))
+    best = deliverable(store.steps(run.id), rules_of(run.request))
     return best.n if best else None
 
 
@@ -102,7 +100,7 @@ def _end(store: Store, run: Run, workshop: Workshop, status: Any, reason: str, t
         status, reason = "failed", f"{reason}; no step shows a page, so there is nothing to export"
     if best is not None and status != "queued":
         target = _free_name(store.folder / "exports" / run.id)
-        export_run(store, store.run(run.id), workshop.rules(run), target, "folder")
+        export_run(store, store.run(run.id), rules_of(run.request), target, "folder")
         store.set_export(run.id, str(target))
     store.set_status(run.id, status, reason, best=best)
     tell("ended", {"status": status, "reason": reason})

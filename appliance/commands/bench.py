@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from appliance.assembly import RealRooms, RealWorkshop, Wishes, make_request, podman_settings, shelf
+from appliance.assembly import RealRooms, RealWorkshop, podman_settings
 from appliance.bench.checks import Checks, CheckVerdict, SiteChecks, checks_digest, load_checks, run_checks
 from appliance.bench.judges import Figures, figures, judge_by_model, judge_pages, specimens
 from appliance.bench.lift import Made, Results, lift, measure_site, plan, readable
@@ -23,6 +23,7 @@ from appliance.config import Config, load_config
 from appliance.decide import FIXED
 from appliance.errors import UsageError
 from appliance.output import json_option, print_json, print_table, say
+from appliance.requests import Wishes, make_request, shelf
 from appliance.steps import Files, Step
 from appliance.store import Store
 from appliance.worker import execute, stop_on_signals, worker_lease

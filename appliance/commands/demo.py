@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from appliance.assembly import Wishes, make_request
 from appliance.brief import DEMO_BRIEF, bench_cases
 from appliance.config import load_config
 from appliance.output import json_option, say
+from appliance.requests import Wishes, make_request
 from appliance.session import Delivery, run_and_report
 from appliance.store import Store
 

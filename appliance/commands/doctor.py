@@ -5,10 +5,11 @@ from dataclasses import asdict
 
 import click
 
-from appliance.assembly import podman_settings, shelf
+from appliance.assembly import podman_settings
 from appliance.config import load_config
 from appliance.doctor import examine
 from appliance.output import json_option, print_json
+from appliance.requests import shelf
 
 _MARK = {"ok": "ok", "missing": "MISSING", "warning": "warning"}
 _COLOUR = {"ok": "green", "missing": "red", "warning": "red"}

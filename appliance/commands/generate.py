@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from appliance.assembly import Wishes, make_request
 from appliance.brief import read_brief
 from appliance.checklist import checklist_from_file, lines, told
 from appliance.config import load_config
 from appliance.errors import UsageError
 from appliance.output import json_option, say
+from appliance.requests import Wishes, make_request
 from appliance.session import Delivery, run_and_report
 from appliance.store import Store
 

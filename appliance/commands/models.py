@@ -10,10 +10,11 @@ from msgspec import to_builtins
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-from appliance.assembly import check_installed, find_profile, shelf
+from appliance.assembly import check_installed
 from appliance.config import load_config
 from appliance.output import gib, json_option, print_json, print_table, say
 from appliance.qualification import ROLES, Card, Role, qualified
+from appliance.requests import find_profile, shelf
 from models.fetch import InstalledModel
 from models.hardware import detect_hardware
 from models.memory import plan as memory_plan

@@ -3,22 +3,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from appliance import requests
 from appliance.account import export_stream
-from appliance.assembly import RealWorkshop
-from appliance.brief import check_brief
 from appliance.config import Config, load_config
-from appliance.decide import deliverable
-from appliance.errors import UnknownRun, UsageError
 from appliance.export import Form, export_run
 from appliance.output import json_option, print_json, print_table, score
+from appliance.requests import shown_status
 from appliance.session import Delivery, print_steps, result, run_and_report
-from appliance.store import Run, Store
-from appliance.worker import LEASE
+from appliance.store import Store
 
 _out = click.option(
     "--out", type=click.Path(path_type=Path), help="Export into this folder, which must be new or empty."
@@ -43,7 +39,7 @@ def list_(as_json: bool) -> None:
     """All runs, newest first."""
     with _opened() as (_, store):
         rows = [
-            {"run": run.id, "status": _status(store, run), "best_step": run.best, "brief": run.request.brief}
+            {"run": run.id, "status": shown_status(store, run), "best_step": run.best, "brief": run.request.brief}
             for run in store.runs()
         ]
     if as_json:
@@ -57,11 +53,6 @@ def list_(as_json: bool) -> None:
         print('No runs yet; make one with: appliance generate "a page for a bakery"')
 
 
-def _status(store: Store, run: Run) -> str:
-    """A run whose worker died is no longer running."""
-    return "interrupted" if run.status == "running" and store.lease_holder(LEASE) is None else run.status
-
-
 @command.command()
 @click.argument("run_id", metavar="RUN")
 @json_option
@@ -70,11 +61,13 @@ def show(run_id: str, as_json: bool) -> None:
     with _opened() as (_, store):
         run = store.run(run_id)
         if as_json:
-            print_json({**result(store, run, run.export), "status": _status(store, run), "brief": run.request.brief})
+            print_json(
+                {**result(store, run, run.export), "status": shown_status(store, run), "brief": run.request.brief}
+            )
             return
         print(f"{run.request.brief}\n")
         print_steps(store, run)
-        print(f"\nrun {run.id}: {_status(store, run)} {run.stop_reason}")
+        print(f"\nrun {run.id}: {shown_status(store, run)} {run.stop_reason}")
         if run.export:
             print(f"export: {run.export}")
 
@@ -90,13 +83,7 @@ def resume(run_id: str, steps: int | None, out: Path | None, as_json: bool) -> i
     delivery.check()
     with _opened() as (config, store):
         run = store.run(run_id)
-        store.require_idle(run.id)
-        if run.status == "done" and not steps:
-            raise UsageError(f"Run {run.id} is done; give it more steps with --steps, or use `runs continue`.")
-        if steps:
-            store.allow_more_steps(run.id, steps)
-        store.set_status(run.id, "queued", "resumed")
-        return run_and_report(store, config, store.run(run.id), delivery)
+        return run_and_report(store, config, requests.resume(store, run, steps), delivery)
 
 
 @command.command("continue")
@@ -107,12 +94,12 @@ def resume(run_id: str, steps: int | None, out: Path | None, as_json: bool) -> i
 @json_option
 def continue_(run_id: str, wish: str, steps: int | None, out: Path | None, as_json: bool) -> int:
     """Change a finished site: WISH is what should be different. The old run stays as it is."""
+    delivery = Delivery(out, as_json)
+    delivery.check()
     with _opened() as (config, store):
         run = store.run(run_id)
-        best = deliverable(store.steps(run.id), RealWorkshop(config).rules(run))
-        if best is None:
-            raise UnknownRun(f"Run {run.id} has no step that shows a page; resume it first.")
-        return _fork(store, config, run, best.n, wish, steps, Delivery(out, as_json))
+        forked = requests.fork(store, run, requests.require_best(store, run), wish, steps=steps)
+        return run_and_report(store, config, forked, delivery)
 
 
 @command.command()
@@ -127,20 +114,13 @@ def fork(
     run_id: str, n: int, instruction: str, seed: int | None, steps: int | None, out: Path | None, as_json: bool
 ) -> int:
     """Start a new run from one step of another. The old run stays as it is."""
+    delivery = Delivery(out, as_json)
+    delivery.check()
     with _opened() as (config, store):
         run = store.run(run_id)
-        if seed is not None:
-            run = replace(run, request=replace(run.request, seed=seed))
-        return _fork(store, config, run, n, instruction, steps, Delivery(out, as_json))
-
-
-def _fork(store: Store, config: Config, run: Run, n: int, wish: str, steps: int | None, delivery: Delivery) -> int:
-    delivery.check()
-    step = next((step for step in store.steps(run.id) if step.n == n), None)
-    if step is None:
-        raise UnknownRun(f"Run {run.id} has no step {n}; `appliance runs show {run.id}` lists them.")
-    request = replace(run.request, instruction=check_brief(wish) if wish else "", steps=steps or run.request.steps)
-    return run_and_report(store, config, store.add_run(request, origin=(run.id, n), base=step.snapshot), delivery)
+        start = requests.find_step(store, run, n)
+        forked = requests.fork(store, run, start, instruction, steps=steps, seed=seed)
+        return run_and_report(store, config, forked, delivery)
 
 
 @command.command()
@@ -148,15 +128,7 @@ def _fork(store: Store, config: Config, run: Run, n: int, wish: str, steps: int 
 def cancel(run_id: str) -> None:
     """Stop a run; what is finished is kept."""
     with _opened() as (_, store):
-        run = store.run(run_id)
-        if run.status == "running" and store.lease_holder(LEASE):
-            store.request_cancel(run.id)
-            print(f"Run {run.id} is being stopped.")
-        elif run.status in ("queued", "running"):
-            store.set_status(run.id, "stopped", "cancelled")
-            print(f"Run {run.id} is stopped.")
-        else:
-            print(f"Run {run.id} is not running; it is {run.status}.")
+        print(requests.cancel(store, store.run(run_id)))
 
 
 @command.command()
@@ -169,9 +141,9 @@ def export(run_id: str, out: Path, form: str | None, as_json: bool) -> None:
     """Put the best step's site, its screenshots and a report into a folder."""
     stream = export_stream()
     chosen: Form = "zip" if form == "zip" else "git" if form == "git" else "folder"
-    with _opened() as (config, store):
+    with _opened() as (_, store):
         run = store.run(run_id)
-        exported = export_run(store, run, RealWorkshop(config).rules(run), out.absolute(), chosen, stream)
+        exported = export_run(store, run, requests.rules_of(run.request), out.absolute(), chosen, stream)
     if as_json:
         print_json({"run": run.id, "export": str(out), "step": exported.step.n})
     else:

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from appliance.agent import Parts
-from appliance.decide import FAITHFUL, FIXED
 from appliance.grading import Judges
 from appliance.judge import RulesJudge
 from appliance.profiles import load_profiles
+from appliance.requests import rules_of
 from appliance.steps import RunRequest
 from models.scripted import ScriptedModel
 from sandbox.browser import Browser, BrowserSettings
@@ -39,9 +39,6 @@ class ScriptedWorkshop:
         self.script, self.rooms, self.more = script, rooms or LocalRooms(), parts
         self.models = []
 
-    def rules(self, run):
-        return replace(FAITHFUL if run.request.rules == "faithful" else FIXED, steps=run.request.steps)
-
     def reap(self):
         pass
 
@@ -57,7 +54,7 @@ class ScriptedWorkshop:
                 model=model,
                 rooms=self.rooms,
                 profile=load_profiles()[run.request.profile],
-                rules=self.rules(run),
+                rules=rules_of(run.request),
                 cancelled=cancelled,
                 tell=tell,
                 **{"judges": Judges(RulesJudge()), **self._made(model)},

@@ -35,13 +35,14 @@ from pathlib import Path
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from appliance.assembly import RealRooms, RealWorkshop, shelf
+from appliance.assembly import RealRooms, RealWorkshop
 from appliance.config import load_config
 from appliance.context import Turn, conversation
 from appliance.grading import Judges
 from appliance.judge import RulesJudge
 from appliance.profiles import load_profiles
 from appliance.prompts import opening
+from appliance.requests import shelf
 from appliance.site import Site
 from appliance.steps import RunRequest, Step, Usage
 from appliance.store import Store
