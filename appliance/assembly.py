@@ -9,13 +9,14 @@ from typing import Any
 
 from appliance.account import cgroup_name, product_account
 from appliance.agent import Parts
+from appliance.cards import Card, store_card
 from appliance.checklist import derive_checklist, rules_checklist
 from appliance.config import Config
 from appliance.explorer import explore
 from appliance.grading import AppearanceJudge, Judges
 from appliance.judge import RulesJudge
 from appliance.profiles import Profile
-from appliance.qualification import Card, Subject, check_model, store_card
+from appliance.qualification import Subject, check_model
 from appliance.requests import find_profile, rules_of, shelf
 from appliance.roles import Roles, choose_roles, judging_model, residency
 from appliance.site import FAITHFUL_SITE, FIXED_SITE

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from appliance.cards import load_card, qualified
 from appliance.config import JudgeSettings
 from appliance.grading import AppearanceJudge
 from appliance.gui_agent import FAITHFUL, GuiSettings
 from appliance.judge import RulesJudge
-from appliance.qualification import load_card, qualified
 from appliance.reference import ReferenceSettings, ReferenceTester
 from appliance.rubric import RubricJudge, RubricSettings
 from appliance.steps import Checklist

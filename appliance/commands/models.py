@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
 from appliance.assembly import check_installed
+from appliance.cards import ROLES, Card, Role, qualified
 from appliance.config import load_config
 from appliance.output import gib, json_option, print_json, print_table, say
-from appliance.qualification import ROLES, Card, Role, qualified
 from appliance.requests import find_profile, shelf
 from models.fetch import InstalledModel
 from models.hardware import detect_hardware

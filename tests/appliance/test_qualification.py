@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 from rooms import LocalRooms, fenced, page
 
+from appliance.cards import ROLES, Card, Figures, load_card, qualified, roles_of, store_card
 from appliance.profiles import load_profiles
 from appliance.qualification import (
-    ROLES,
-    Card,
-    Figures,
     Subject,
     check_model,
     gui_cases,
@@ -20,10 +18,6 @@ from appliance.qualification import (
     judge_answers,
     judge_cases,
     known_picture,
-    load_card,
-    qualified,
-    roles_of,
-    store_card,
 )
 from appliance.rubric import changes, contradicts
 from models.catalog import load_thresholds
