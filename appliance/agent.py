@@ -33,9 +33,11 @@ from appliance.site import FIXED_SITE, Look, Rooms, Site, SiteSettings
 from appliance.steps import (
     Artifact,
     Backtrack,
+    Build,
     Checklist,
     Exploration,
     Files,
+    FileWrite,
     Finding,
     Finish,
     Observation,
@@ -47,7 +49,7 @@ from appliance.steps import (
     Stop,
     Usage,
 )
-from appliance.store import CompletionRecord, Run, Store
+from appliance.store import CompletionRecord, HandEdit, Run, Store
 from appliance.strategy import Draft, Mend, next_move
 from appliance.strategy import Turn as TakeTurn
 from appliance.tester import SiteTester
@@ -60,6 +62,7 @@ from sandbox.workspace import snapshot
 MAX_CONTINUATIONS = 2
 REPAIR_TOKENS = 1200
 """Enough for a script of a page; a repair that finds no end by then is none."""
+BY_HAND = "by hand: "
 _TEXT_EVENT_EVERY_S = 0.5
 
 
@@ -103,6 +106,10 @@ def work(run: Run, parts: Parts) -> Stop:
             parts.tell("warning", {"text": f"missing wall, {wall.name}: {wall.meaning} {wall.remedy}"})
         loop = _Loop(run, parts, site)
         items = loop.checklist.items
+        while edit := parts.store.next_edit(run.id):
+            loop.edit(edit)
+            if edit.was != "queued" and parts.store.next_edit(run.id) is None:
+                return Stop(f"{edit.path} was changed by hand", finished=edit.was == "done")
         while True:
             steps, tip = parts.store.steps(run.id), parts.store.run(run.id).tip
             if parts.cancelled():
@@ -188,7 +195,7 @@ class _Loop:
         """One turn of the stepwise conversation."""
         n, began = len(steps) + 1, time.monotonic()
         base = self._files(steps, tip)
-        turns = [self._past(step) for step in lineage(steps, tip)]
+        turns = self._turns(lineage(steps, tip))
         start = self.parts.store.files(self.run.base)
         opening = prompts.opening(self.request, self.parts.profile, start)
         budget = self.parts.model.context_tokens - self.parts.profile.max_tokens
@@ -215,6 +222,15 @@ class _Loop:
         artifact = read_patch(patch, record.reply, cut=record.finish == "length")
         before = next(step for step in steps if step.n == tip)
         self._commit_repair(n, before, base, artifact, record, began, finding, patch)
+
+    def edit(self, edit: HandEdit) -> None:
+        """A file that the user changed: looked at and graded like any other step."""
+        steps = self.parts.store.steps(self.run.id)
+        base, began = self._files(steps, edit.parent), time.monotonic()
+        artifact = Artifact(Build(), (FileWrite(edit.path, edit.content),))
+        look = self._looked(base, artifact, edit.parent)
+        step = self._step(steps[-1].n + 1, "edit", edit.parent, look, Usage(), began, f"{BY_HAND}{edit.path}")
+        self._store(step, look, tip=step.n, edit=edit)
 
     @contextmanager
     def surviving(self, steps: Sequence[Step], tip: int | None, key: str = "") -> Iterator[None]:
@@ -322,6 +338,19 @@ class _Loop:
         if tip is None:
             return self.parts.store.files(self.run.base)
         return self.parts.store.files(next(step for step in steps if step.n == tip).snapshot)
+
+    def _turns(self, steps: Sequence[Step]) -> list[Turn]:
+        """The conversation so far. What the user did by hand is told with the answer to the turn before it."""
+        turns: list[Turn] = []
+        for step in steps:
+            if step.kind == "edit" and turns:
+                files = self._files(steps, step.n)
+                path = step.aim.removeprefix(BY_HAND)
+                told = prompts.changed_by_hand(path, files[path].decode("utf-8", "replace"))
+                turns[-1] = replace(turns[-1], feedback=f"{turns[-1].feedback}\n\n{told}", files=files)
+            elif step.kind not in ("edit", "restore"):
+                turns.append(self._past(step))
+        return turns
 
     def _past(self, step: Step) -> Turn:
         record = self._record(step.n)
@@ -466,14 +495,15 @@ class _Loop:
             aim=aim,
         )
 
-    def _store(self, step: Step, look: Look, *, tip: int | None) -> None:
+    def _store(self, step: Step, look: Look, *, tip: int | None, edit: HandEdit | None = None) -> None:
         if look.built:
             step = replace(step, built=snapshot(look.built).id)
         if look.pictures:
             shown = tuple(_picture(name, png) for name, png in look.pictures.items())
             pictures = (*step.observation.pictures, *shown)
             step = replace(step, observation=replace(step.observation, pictures=pictures))
-        self.parts.store.add_step(self.run.id, step, look.files, tuple(look.pictures.values()), look.built, tip=tip)
+        blobs = tuple(look.pictures.values())
+        self.parts.store.add_step(self.run.id, step, look.files, blobs, look.built, tip=tip, edit=edit)
         self.parts.tell("step", {"n": step.n})
 
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "generate": "Make a website from a brief.",
     "demo": "Make a website from a WebGen-Bench brief that is shipped.",
     "runs": "List, show, resume, continue, fork, cancel, export, delete runs.",
+    "serve": "The web interface and a worker.",
     "worker": "Work on queued runs without a user interface.",
     "models": "List, pull, import, verify, remove models; plan memory.",
     "sandbox": "Build the sandbox images; check the walls.",

@@ -68,12 +68,29 @@ class SandboxSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class UiSettings:
+    """Where `appliance serve` listens. On any address but loopback it wants a password and TLS files."""
+
+    host: str = "127.0.0.1"
+    port: int = 8731
+    preview_port: int = 8732
+    """Sites are shown from this port, never from the interface's own origin."""
+    names: str = ""
+    """Host names, separated by commas, by which the interface may be called besides its address and localhost."""
+    tls_cert: str = ""
+    tls_key: str = ""
+    threads: int = 96
+    """Each open page that watches a run holds one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     home: Path
     generate: GenerateSettings = field(default_factory=GenerateSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     judge: JudgeSettings = field(default_factory=JudgeSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
+    ui: UiSettings = field(default_factory=UiSettings)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Profiles of one's own, `[profiles.NAME]` in the file."""
 

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Literal
 
-from appliance.decide import Rules, deliverable, lineage
+from appliance.decide import lineage
 from appliance.delivery import send
 from appliance.errors import ExportRefused, NothingToExport, PartMissing
+from appliance.requests import best_of
 from appliance.steps import Files, Step
 from appliance.store import Run, Store
 
@@ -39,14 +40,12 @@ class Exported:
     step: Step
 
 
-def export_run(
-    store: Store, run: Run, rules: Rules, target: Path, form: Form, stream: BinaryIO | None = None
-) -> Exported:
+def export_run(store: Store, run: Run, target: Path, form: Form, stream: BinaryIO | None = None) -> Exported:
     """Put the run's best step into the folder `target`, which must be new or empty. Raises ExportRefused.
 
     With a `stream` the finished folder is sent there instead, for an account that may not write to the target itself.
     """
-    step = chosen_step(store, run, rules)
+    step = chosen_step(store, run)
     if stream is None:
         _require_free(target)
     with tempfile.TemporaryDirectory(prefix="export-", dir=_scratch(store)) as scratch:
@@ -60,8 +59,9 @@ def export_run(
     return Exported(target, step)
 
 
-def chosen_step(store: Store, run: Run, rules: Rules) -> Step:
-    step = deliverable(store.steps(run.id), rules)
+def chosen_step(store: Store, run: Run) -> Step:
+    """The user's choice, else the best. Raises NothingToExport."""
+    step = best_of(store, run)
     if step is None:
         raise NothingToExport(f"Run {run.id} has no step that shows a page, so there is nothing to export.")
     return step

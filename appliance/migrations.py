@@ -51,3 +51,15 @@ def m001_runs_steps_blobs(db: Database) -> None:
 @MIGRATIONS()
 def m002_checklists(db: Database) -> None:
     db.execute("ALTER TABLE runs ADD COLUMN checklist TEXT NOT NULL DEFAULT ''")
+
+
+@MIGRATIONS()
+def m003_choices_and_edits(db: Database) -> None:
+    """The step a user chose over the scores, and edits by hand that wait for a worker to look at them."""
+    db.execute("ALTER TABLE runs ADD COLUMN chosen INTEGER")
+    db.execute("CREATE INDEX runs_created ON runs (created_at)")
+    db.execute(
+        "CREATE TABLE edits (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        " run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, parent INTEGER NOT NULL,"
+        " was TEXT NOT NULL, at TEXT NOT NULL, path TEXT NOT NULL, content TEXT NOT NULL)"
+    )

@@ -70,6 +70,11 @@ def _stack(request: RunRequest) -> str:
     return fill("stack.static")
 
 
+def changed_by_hand(path: str, content: str) -> str:
+    """What is told after a file was changed by the user."""
+    return fill("changed", path=path, content=content)
+
+
 def repair(page: str, problem: str) -> tuple[ChatMessage, ...]:
     """Ask for CSS and JavaScript to add."""
     return _repair(fill("page.repair.append", page=page, problem=problem))

@@ -76,7 +76,9 @@ def rules_of(request: RunRequest) -> Rules:
 
 
 def best_of(store: Store, run: Run) -> Step | None:
-    """The step that would be delivered now; None while none shows a page."""
+    """The step that would be delivered now: the user's choice, else the best; None while none shows a page."""
+    if run.chosen is not None:
+        return find_step(store, run, run.chosen)
     return deliverable(store.steps(run.id), rules_of(run.request))
 
 

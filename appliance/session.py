@@ -17,7 +17,6 @@ from appliance.errors import ExportRefused, NothingToExport, RunBusy
 from appliance.export import export_run, summary
 from appliance.live import Live
 from appliance.output import print_json, print_table, say, score
-from appliance.requests import rules_of
 from appliance.store import WORKER, Run, Store
 from appliance.worker import Outcome, Workshop, execute, stop_on_signals, worker_lease
 
@@ -43,7 +42,7 @@ def run_and_report(store: Store, config: Config, run: Run, delivery: Delivery, w
     workshop = workshop or RealWorkshop(config)
     with Live(store, run.id) as live:
         outcome = _follow(store, run, live) if store.lease_holder(WORKER) else _here(store, run, workshop, live)
-    exported = _deliver(store, run.id, workshop, delivery, stream)
+    exported = _deliver(store, run.id, delivery, stream)
     _print(store, store.run(run.id), outcome, exported, delivery)
     return outcome.exit_code
 
@@ -77,13 +76,13 @@ def _follow(store: Store, run: Run, live: Live) -> Outcome:
             time.sleep(_POLL_S)
 
 
-def _deliver(store: Store, run_id: str, workshop: Workshop, delivery: Delivery, stream: BinaryIO | None) -> str:
+def _deliver(store: Store, run_id: str, delivery: Delivery, stream: BinaryIO | None) -> str:
     """The export the user asked for, or the one in the data folder."""
     run = store.run(run_id)
     if delivery.out is None:
         return run.export
     with suppress(NothingToExport):  # the outcome says so already
-        export_run(store, run, rules_of(run.request), delivery.out.absolute(), "folder", stream)
+        export_run(store, run, delivery.out.absolute(), "folder", stream)
         return str(delivery.out)
     return ""
 

@@ -27,7 +27,7 @@ Proof = Literal[
 """What must be seen happening for a checklist item to hold; `none` where no exact fact can prove it."""
 Answer = Literal["YES", "PARTIAL", "NO", "unjudged"]
 
-StepKind = Literal["build", "draft", "repair", "gui_test", "finish"]
+StepKind = Literal["build", "draft", "repair", "gui_test", "finish", "edit", "restore"]
 RunStatus = Literal["queued", "running", "done", "stopped", "failed"]
 Severity = Literal["error", "serious", "minor"]
 
@@ -345,6 +345,8 @@ class Backtrack:
 @dataclass(frozen=True, slots=True)
 class Stop:
     reason: str
+    finished: bool = True
+    """False where the run could go on."""
 
 
 Decision = Continue | Backtrack | Stop

@@ -25,12 +25,12 @@ from sqlite_utils import Database
 
 from appliance.errors import RunBusy, StoreBroken, StoreFull, UnknownRun
 from appliance.migrations import MIGRATIONS
-from appliance.steps import Checklist, Files, RunRequest, RunStatus, Step
+from appliance.steps import Checklist, Files, RunRequest, RunStatus, Step, Usage
 from sandbox.owners import Owner, is_alive
 
 WORKER = "worker"
 """Name of the lease that the living worker of a data folder holds."""
-_BUSY_MS = 30_000
+_BUSY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,19 @@ class Run:
     """Snapshot that a forked or continued run starts from; empty for a new site."""
     engine: str
     export: str
+    chosen: int | None
+    """The step that the user chose over the scores; None where they decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandEdit:
+    """A file changed by hand in step `parent`, waiting to be looked at. `was` is the run's status before."""
+
+    id: int
+    parent: int
+    was: RunStatus
+    path: str
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +88,18 @@ class CompletionRecord:
 class Store:
     """Opens (and migrates) the database in `folder`. Close it, or use it as a context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, busy_s: float = _BUSY_S) -> None:
+        """`busy_s`: how long to wait for another writer before StoreBroken says that the database is locked."""
         self.folder = folder
         self.path = folder / "appliance.db"
         with _translated(self.path):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._connection = sqlite3.connect(self.path, timeout=_BUSY_MS / 1000, check_same_thread=False)
+            self._connection = sqlite3.connect(self.path, timeout=busy_s, check_same_thread=False)
             self._db = Database(self._connection, execute_plugins=False)
             self._open()
 
     def _open(self) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             self._connection.execute(f"PRAGMA {pragma}")
         with (self.folder / "migrate.lock").open("w") as lock:  # two processes may meet a new database at once
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -158,15 +172,29 @@ class Store:
             raise UnknownRun(f"Run {run_id!r}: {known}; `appliance runs list` shows them all.")
         return _run(rows[0])
 
-    def runs(self, *, status: RunStatus | None = None, limit: int = 1000) -> list[Run]:
+    def runs(self, *, status: RunStatus | None = None, limit: int = 1000, skip: int = 0) -> list[Run]:
         """Newest first."""
         where = "WHERE status = ?1" if status else "WHERE ?1 IS NULL"
         return [
             _run(row)
             for row in self._rows(
-                f"SELECT {_RUN} FROM runs {where} ORDER BY created_at DESC, rowid DESC LIMIT ?", status, limit
+                f"SELECT {_RUN} FROM runs {where} ORDER BY created_at DESC, rowid DESC LIMIT ?2 OFFSET ?3",
+                *(status, limit, skip),
             )
         ]
+
+    def count_runs(self) -> int:
+        return int(self._rows("SELECT count(*) FROM runs")[0][0])
+
+    def best_scores(self, run_ids: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
+        """Appearance and functionality of each run's best step, where it has one."""
+        rows = self._rows(
+            "SELECT r.id, s.appearance, s.functionality FROM runs r JOIN steps s"
+            " ON s.run_id = r.id AND s.n = coalesce(r.chosen, r.best)"
+            " WHERE r.id IN (SELECT value FROM json_each(?))",
+            json.dumps(list(run_ids)),
+        )
+        return {run_id: (looks, works) for run_id, looks, works in rows}
 
     def next_queued(self) -> Run | None:
         rows = self._rows(f"SELECT {_RUN} FROM runs WHERE status = 'queued' ORDER BY created_at, rowid LIMIT 1")
@@ -187,6 +215,12 @@ class Store:
     def set_export(self, run_id: str, path: str) -> None:
         with self._transaction():
             self._connection.execute("UPDATE runs SET export = ? WHERE id = ?", (path, run_id))
+
+    def choose(self, run_id: str, n: int | None) -> None:
+        """The user's own choice of the step to deliver; None gives it back to the scores."""
+        with self._transaction():
+            self._connection.execute("UPDATE runs SET chosen = ? WHERE id = ?", (n, run_id))
+            self._event(run_id, "chosen", {"n": n})
 
     def move_tip(self, run_id: str, tip: int | None, reason: str) -> None:
         with self._transaction():
@@ -237,6 +271,42 @@ class Store:
         rows = self._rows("SELECT step FROM steps WHERE run_id = ? AND n = ?", run_id, n)
         return msgspec.json.decode(rows[0][0], type=Step) if rows else None
 
+    def restore_step(self, run_id: str, n: int) -> int:
+        """Add a step that is as step `n` was, and choose it. Returns its number. Raises RunBusy and UnknownRun."""
+        with self._transaction():
+            self._refuse_busy(run_id)
+            old = self.step(run_id, n)
+            if old is None:
+                raise UnknownRun(f"Run {run_id} has no step {n}.")
+            new = self._next_n(run_id)
+            aim = f"step {n} restored"
+            step = replace(old, n=new, kind="restore", parent=n, aim=aim, usage=Usage(), seconds=0.0, verdict="kept")
+            self._insert_step(run_id, replace(step, signal="", finding_key=""), tip=new)
+            self._connection.execute("UPDATE runs SET chosen = ? WHERE id = ?", (new, run_id))
+        return new
+
+    def add_edit(self, run_id: str, parent: int, path: str, content: str) -> None:
+        """Queue the run for a look at a file that was changed by hand. Raises RunBusy."""
+        with self._transaction():
+            self._refuse_busy(run_id)
+            was = self._rows("SELECT status FROM runs WHERE id = ?", run_id)[0][0]
+            self._connection.execute(
+                "INSERT INTO edits (run_id, parent, was, at, path, content) VALUES (?,?,?,?,?,?)",
+                (run_id, parent, was, _now(), path, content),
+            )
+            reason = f"{path} was changed by hand"
+            self._connection.execute(
+                "UPDATE runs SET status = 'queued', stop_reason = ?, cancel = 0 WHERE id = ?", (reason, run_id)
+            )
+            self._event(run_id, "status", {"status": "queued", "reason": reason})
+
+    def next_edit(self, run_id: str) -> HandEdit | None:
+        """The oldest one that was not looked at yet."""
+        rows = self._rows(
+            "SELECT id, parent, was, path, content FROM edits WHERE run_id = ? ORDER BY id LIMIT 1", run_id
+        )
+        return HandEdit(*rows[0]) if rows else None
+
     def add_completion(self, run_id: str, n: int, completion: CompletionRecord) -> None:
         """Keep what the model said before it is acted upon, so that a kill does not cost its minutes."""
         with self._transaction():
@@ -258,9 +328,20 @@ class Store:
         return CompletionRecord(pairs, self.blob(reply).decode(), finish, json.loads(record))
 
     def add_step(
-        self, run_id: str, step: Step, files: Files, blobs: Sequence[bytes], built: Files, *, tip: int | None
+        self,
+        run_id: str,
+        step: Step,
+        files: Files,
+        blobs: Sequence[bytes],
+        built: Files,
+        *,
+        tip: int | None,
+        edit: HandEdit | None = None,
     ) -> None:
-        """Commit a step with its files, what was built of them and its blobs, and move the tip, in one transaction."""
+        """Commit a step with its files, what was built of them and its blobs, and move the tip, in one transaction.
+
+        With `edit` the step is what that edit made; it is then done, and the step chosen.
+        """
         with self._transaction():
             for content in blobs:
                 self._put_blob(content)
@@ -268,26 +349,21 @@ class Store:
             if step.built:
                 self._put_snapshot(step.built, built)
             self._connection.execute("DELETE FROM events WHERE run_id = ? AND kind IN ('text', 'stage')", (run_id,))
-            self._connection.execute(
-                "INSERT INTO steps"
-                " (run_id, n, parent, at, kind, verdict, has_error, appearance, functionality, snapshot, step)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-                (
-                    *(run_id, step.n, step.parent, _now(), step.kind, step.verdict, step.has_error),
-                    *(step.scores.appearance.score, step.scores.functionality.score, step.snapshot, _encode(step)),
-                ),
-            )
-            self._connection.execute("UPDATE runs SET tip = ? WHERE id = ?", (tip, run_id))
-            self._event(run_id, "step", {"n": step.n})
+            self._insert_step(run_id, step, tip=tip)
+            if edit:
+                self._connection.execute("DELETE FROM edits WHERE id = ?", (edit.id,))
+                self._connection.execute("UPDATE runs SET chosen = ? WHERE id = ?", (step.n, run_id))
 
     def files(self, snapshot: str) -> dict[str, bytes]:
         """A snapshot's files; empty for the empty workspace."""
-        if not snapshot:
-            return {}
-        rows = self._rows("SELECT files FROM snapshots WHERE id = ?", snapshot)
-        if not rows:
+        return {path: self.blob(sha256) for path, sha256 in self.manifest(snapshot).items()}
+
+    def manifest(self, snapshot: str) -> dict[str, str]:
+        """A snapshot's paths with the SHA-256 of what they hold; empty for the empty workspace."""
+        rows = self._rows("SELECT files FROM snapshots WHERE id = ?", snapshot) if snapshot else []
+        if snapshot and not rows:
             raise StoreBroken(f"Snapshot {snapshot[:12]} is missing from {self.path}; restore a backup.")
-        return {path: self.blob(sha256) for path, sha256 in json.loads(rows[0][0]).items()}
+        return dict(json.loads(rows[0][0])) if rows else {}
 
     def add_snapshot(self, snapshot: str, files: Files) -> None:
         with self._transaction():
@@ -306,6 +382,10 @@ class Store:
         with self._transaction():
             self._event(run_id, kind, data)
 
+    def version(self) -> int:
+        """A number that changes when another connection has written; cheap enough to be asked many times a second."""
+        return int(self._rows("PRAGMA data_version")[0][0])
+
     def events(self, run_id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
         rows = self._rows(
             "SELECT id, run_id, at, kind, data FROM events WHERE run_id = ? AND id > ? ORDER BY id LIMIT ?",
@@ -314,6 +394,28 @@ class Store:
             limit,
         )
         return [Event(id_, run, at, kind, json.loads(data)) for id_, run, at, kind, data in rows]
+
+    def events_of(self, run_id: str, kinds: Sequence[str]) -> list[Event]:
+        """All of the run's events of these kinds, oldest first."""
+        rows = self._rows(
+            "SELECT id, run_id, at, kind, data FROM events"
+            " WHERE run_id = ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY id",
+            *(run_id, json.dumps(list(kinds))),
+        )
+        return [Event(id_, run, at, kind, json.loads(data)) for id_, run, at, kind, data in rows]
+
+    def last_stage(self, run_id: str) -> str:
+        """What the run is doing, by the name of its newest stage; empty between steps."""
+        rows = self._rows(
+            "SELECT json_extract(data, '$.stage') FROM events WHERE run_id = ? AND kind = 'stage'"
+            " ORDER BY id DESC LIMIT 1",
+            run_id,
+        )
+        return str(rows[0][0]) if rows else ""
+
+    def last_event(self, run_id: str) -> int:
+        """Id of the newest event; 0 where there is none."""
+        return int(self._rows("SELECT coalesce(max(id), 0) FROM events WHERE run_id = ?", run_id)[0][0])
 
     # -- leases ----------------------------------------------------------------------------------------------------
 
@@ -345,8 +447,8 @@ class Store:
 
     def require_idle(self, run_id: str) -> None:
         """Raises RunBusy while a living worker has the run in hand."""
-        if self.run(run_id).status == "running" and self.lease_holder(WORKER):
-            raise RunBusy(f"Run {run_id} is being worked on; cancel it first with `appliance runs cancel {run_id}`.")
+        with _translated(self.path):
+            self._refuse_busy(run_id)
 
     def requeue_orphans(self) -> list[str]:
         """Runs left `running` by a worker that died go back to the queue. Call with the worker lease in hand."""
@@ -368,6 +470,27 @@ class Store:
         self._connection.execute(
             "INSERT INTO events (run_id, at, kind, data) VALUES (?,?,?,?)", (run_id, _now(), kind, json.dumps(data))
         )
+
+    def _insert_step(self, run_id: str, step: Step, *, tip: int | None) -> None:
+        self._connection.execute(
+            "INSERT INTO steps"
+            " (run_id, n, parent, at, kind, verdict, has_error, appearance, functionality, snapshot, step)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                *(run_id, step.n, step.parent, _now(), step.kind, step.verdict, step.has_error),
+                *(step.scores.appearance.score, step.scores.functionality.score, step.snapshot, _encode(step)),
+            ),
+        )
+        self._connection.execute("UPDATE runs SET tip = ? WHERE id = ?", (tip, run_id))
+        self._event(run_id, "step", {"n": step.n})
+
+    def _next_n(self, run_id: str) -> int:
+        return int(self._rows("SELECT coalesce(max(n), 0) + 1 FROM steps WHERE run_id = ?", run_id)[0][0])
+
+    def _refuse_busy(self, run_id: str) -> None:
+        holder = self._holder(WORKER)
+        if self.run(run_id).status == "running" and holder and is_alive(holder):
+            raise RunBusy(f"Run {run_id} is being worked on; cancel it first with `appliance runs cancel {run_id}`.")
 
     def _put_blob(self, content: bytes) -> str:
         sha256 = hashlib.sha256(content).hexdigest()
@@ -398,7 +521,10 @@ class Store:
         )
 
 
-_RUN = "id, created_at, status, stop_reason, request, tip, best, cancel, origin_run, origin_step, base, engine, export"
+_RUN = (
+    "id, created_at, status, stop_reason, request, tip, best, cancel, origin_run, origin_step, base, engine, export,"
+    " chosen"
+)
 
 
 def _run(row: tuple[Any, ...]) -> Run:
@@ -427,9 +553,7 @@ def _translated(path: Path) -> Iterator[None]:
                 f"The disk that holds {path} is full; free some space, then resume: nothing finished was lost."
             ) from error
         if "locked" in str(error):
-            raise StoreBroken(
-                f"{path} stayed locked for {_BUSY_MS // 1000} s; is a backup running? Try again."
-            ) from error
+            raise StoreBroken(f"{path} stayed locked; is a backup running? Try again.") from error
         raise StoreBroken(f"{path} cannot be used ({error}); check the folder's owner and free space.") from error
     except sqlite3.DatabaseError as error:
         raise StoreBroken(f"{path} is damaged ({error}); restore a backup or move the file away.") from error

@@ -16,10 +16,9 @@ from types import FrameType
 from typing import Any, Literal, Protocol
 
 from appliance.agent import Cancelled, Parts, work
-from appliance.decide import deliverable
 from appliance.errors import ApplianceError, RunBusy, is_missing_part
 from appliance.export import export_run
-from appliance.requests import rules_of
+from appliance.requests import best_of
 from appliance.store import WORKER, Run, Store
 from models.errors import ModelError
 from sandbox.errors import SandboxError
@@ -70,16 +69,16 @@ def execute(run: Run, store: Store, workshop: Workshop, stop: threading.Event, t
     try:
         with workshop.parts(run, store, _canceller(store, run.id, stop), announce) as parts:
             store.set_engine(run.id, parts.model.engine)
-            reason = work(run, parts).reason
+            ended = work(run, parts)
     except Cancelled:
         asked = store.cancel_requested(run.id)
         status = "stopped" if asked or on_stop == "stopped" else "queued"
-        return _end(store, run, workshop, status, "cancelled" if asked else "stopped by the user", announce)
+        return _end(store, run, status, "cancelled" if asked else "stopped by the user", announce)
     except (ApplianceError, ModelError, SandboxError) as error:
         announce("error", {"error": str(error)})
-        store.set_status(run.id, "failed", str(error), best=_best_n(store, run, workshop))
+        store.set_status(run.id, "failed", str(error), best=_best_n(store, run.id))
         return Outcome("failed", str(error), exit_code_of(error))
-    return _end(store, run, workshop, "done", reason, announce)
+    return _end(store, run, "done" if ended.finished else "stopped", ended.reason, announce)
 
 
 def exit_code_of(error: Exception) -> int:
@@ -89,18 +88,18 @@ def exit_code_of(error: Exception) -> int:
     return 3 if is_missing_part(error) else 1
 
 
-def _best_n(store: Store, run: Run, workshop: Workshop) -> int | None:
-    best = deliverable(store.steps(run.id), rules_of(run.request))
+def _best_n(store: Store, run_id: str) -> int | None:
+    best = best_of(store, store.run(run_id))
     return best.n if best else None
 
 
-def _end(store: Store, run: Run, workshop: Workshop, status: Any, reason: str, tell: Tell) -> Outcome:
-    best = _best_n(store, run, workshop)
+def _end(store: Store, run: Run, status: Any, reason: str, tell: Tell) -> Outcome:
+    best = _best_n(store, run.id)
     if best is None and status == "done":
         status, reason = "failed", f"{reason}; no step shows a page, so there is nothing to export"
     if best is not None and status != "queued":
         target = _free_name(store.folder / "exports" / run.id)
-        export_run(store, store.run(run.id), rules_of(run.request), target, "folder")
+        export_run(store, store.run(run.id), target, "folder")
         store.set_export(run.id, str(target))
     store.set_status(run.id, status, reason, best=best)
     tell("ended", {"status": status, "reason": reason})

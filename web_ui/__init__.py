@@ -1,1 +1,1 @@
-"""The web user interface. Nothing here yet: version 0.1 is used from the command line."""
+"""The web interface: reads the store, shows it, and puts what the user asks for into it. Makes and judges nothing."""

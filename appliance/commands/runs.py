@@ -143,7 +143,7 @@ def export(run_id: str, out: Path, form: str | None, as_json: bool) -> None:
     chosen: Form = "zip" if form == "zip" else "git" if form == "git" else "folder"
     with _opened() as (_, store):
         run = store.run(run_id)
-        exported = export_run(store, run, requests.rules_of(run.request), out.absolute(), chosen, stream)
+        exported = export_run(store, run, out.absolute(), chosen, stream)
     if as_json:
         print_json({"run": run.id, "export": str(out), "step": exported.step.n})
     else:

@@ -1,0 +1,110 @@
+"""The app factory: walls, words, views, and what is said when something goes wrong."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from flask import Flask, render_template
+from werkzeug.exceptions import HTTPException, default_exceptions
+
+from appliance.config import Config, Origin
+from appliance.errors import ApplianceError, RunBusy, StoreBroken, StoreFull, UnknownRun
+from models.errors import ModelError
+from web_ui import files, login, machine, pages, runs
+from web_ui.cards import LineCounts
+from web_ui.desk import Desk
+from web_ui.events import Bell
+from web_ui.jobs import Jobs
+from web_ui.pool import StorePool
+from web_ui.preview import Labels, Previews, frame_sources
+from web_ui.security import Tries, protect, require_safe, secret
+from web_ui.words import languages, spoken
+
+MOST_FORM_BYTES = 256 * 1024
+"""A brief, a checklist, a file edited by hand. Uploads of models have their own limit: the disk."""
+
+
+def create_app(
+    config: Config,
+    origins: Sequence[Origin] = (),
+    *,
+    command: Sequence[str] = (sys.executable, "-m", "appliance"),
+    tries: Tries | None = None,
+) -> Flask:
+    """Raises ConfigError where the address wants more protection than there is."""
+    require_safe(config.ui, config.home)
+    app = Flask("web_ui", static_folder="static", template_folder="templates")
+    app.config["MAX_FORM_MEMORY_SIZE"] = MOST_FORM_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = MOST_FORM_BYTES
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 3600
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    pool = StorePool(config.home)
+    previews = Previews(config.ui, pool, Labels(secret(config.home)))
+    app.extensions["desk"] = Desk(config, tuple(origins), pool, Bell(pool), previews, LineCounts(), Jobs(command))
+    protect(app, config.ui, config.home, frame_sources(config.ui), tries)
+    for blueprint in (pages.views, runs.views, files.views, machine.views, login.views):
+        app.register_blueprint(blueprint)
+    _speak(app)
+    _answer_errors(app)
+    return app
+
+
+def _speak(app: Flask) -> None:
+    """Texts and the forms of numbers for templates."""
+    app.jinja_env.filters.update(score=_score, seconds=told_seconds, size=_size, when=_when)
+
+    @app.context_processor
+    def words() -> dict[str, Any]:
+        return {"t": spoken(), "languages": languages()}
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def told_seconds(value: float) -> str:
+    """`7 s`, `3 min 20 s`, `1 h 5 min`."""
+    seconds = round(value)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+def _size(count: float) -> str:
+    """Bytes as people read them, in powers of 1024."""
+    if count < 1024:
+        return f"{count:.0f} B"
+    power = min(4, int(math.log(count, 1024)))
+    return f"{count / 1024**power:.1f} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
+
+
+def _when(text: str) -> str:
+    """A stored moment in this machine's time."""
+    return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M}"
+
+
+_STATUS: dict[type[Exception], int] = {UnknownRun: 404, RunBusy: 409, StoreFull: 507, StoreBroken: 503}
+
+
+def _answer_errors(app: Flask) -> None:
+    """Every expected failure is one clear sentence on a page; none of them loses what was typed."""
+
+    def told(error: Exception) -> tuple[str, int]:
+        status = next((code for cls, code in _STATUS.items() if isinstance(error, cls)), 400)
+        return render_template("error.html", status=status, said=str(error)), status
+
+    def refused(error: HTTPException) -> tuple[str, int]:
+        status = error.code or 500
+        return render_template("error.html", status=status, said=spoken().of("error", str(status))), status
+
+    app.register_error_handler(ApplianceError, told)
+    app.register_error_handler(ModelError, told)
+    handler: Callable[[HTTPException], Any] = refused
+    for code in default_exceptions:
+        app.register_error_handler(code, handler)

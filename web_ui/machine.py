@@ -1,0 +1,184 @@
+"""The machine: models, sandbox, training, settings, disk. Long work is done by the command line, as a job."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from appliance import requests
+from appliance.account import cgroup_name, product_account
+from appliance.cards import ROLES, Card, load_card, qualified
+from appliance.errors import UsageError
+from appliance.requests import find_profile
+from models.fetch import InstalledModel
+from models.hardware import HardwareFacts, detect_hardware, engine_in_use
+from models.memory import MemoryPlan
+from models.memory import plan as memory_plan
+from sandbox.host import gather_facts, missing_walls
+from web_ui.desk import desk
+from web_ui.files import THUMBNAILS
+from web_ui.jobs import JobKind
+
+views = Blueprint("machine", __name__, url_prefix="/machine")
+_CLEARABLE = (THUMBNAILS, "tmp", "uploads")
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """An installed model with what is known of it."""
+
+    model: InstalledModel
+    context_tokens: int
+    plan: MemoryPlan
+    card: Card | None
+    roles: tuple[tuple[str, bool, str], ...]
+
+
+@views.get("")
+def index() -> BaseResponse:
+    return redirect(url_for("machine.models"))
+
+
+@views.get("/models")
+def models() -> str:
+    shelf = requests.shelf(desk().config)
+    facts = detect_hardware()
+    installed = [_shelved(model, facts) for model in shelf.list()]
+    here = {one.model.name for one in installed}
+    return render_template(
+        "models.html",
+        installed=installed,
+        others=[model for model in shelf.catalog if model.name not in here],
+        facts=facts,
+        engine=engine_in_use(facts),
+        champion=desk().config.generate.model,
+        jobs=desk().jobs.list(),
+        page="models",
+    )
+
+
+def _shelved(model: InstalledModel, facts: HardwareFacts) -> Shelved:
+    config = desk().config
+    gpu_mib = max((gpu.total_mib or 0 for gpu in facts.gpus), default=0)
+    context = min(find_profile(config, model.profile).context_tokens, model.context_tokens)
+    found = memory_plan(
+        *(model.path, context),
+        memory_bytes=(gpu_mib or facts.ram_free_mib) * 2**20,
+        projector=model.projector_path,
+        on_gpu=bool(gpu_mib),
+    )
+    card = load_card(requests.shelf(config).root, model.name, model.weights.sha256)
+    roles = tuple((role, *qualified(card, role)) for role in ROLES)
+    return Shelved(model, context, found, card, roles)
+
+
+@views.post("/models/import")
+def import_model() -> BaseResponse:
+    """From a path on this machine, such as a stick: a GGUF, with its projector, or a safetensors folder."""
+    path, projector = request.form.get("path", "").strip(), request.form.get("projector", "").strip()
+    name = request.form.get("name", "").strip()
+    for given in filter(None, (path, projector)):
+        if not Path(given).is_absolute() or not Path(given).exists():
+            raise UsageError(f"There is no file {given} on this machine; give the whole path, from / on.")
+    if not path:
+        raise UsageError("Name the file to import, by its whole path on this machine.")
+    more = [*(("--projector", projector) if projector else ()), *(("--name", name) if name else ())]
+    desk().jobs.start("import", Path(path).name, ["models", "import", *more, "--", path])
+    return redirect(url_for("machine.models"), 303)
+
+
+@views.post("/models/<name>/<act>")
+def work_on_model(name: str, act: str) -> BaseResponse:
+    kinds: dict[str, JobKind] = {"pull": "pull", "verify": "verify", "check": "check"}
+    if act == "remove":
+        requests.shelf(desk().config).remove(name)
+    elif act in kinds:
+        desk().jobs.start(kinds[act], name, ["models", act, "--", name])
+    else:
+        abort(404)
+    return redirect(url_for("machine.models"), 303)
+
+
+@views.get("/jobs")
+def jobs() -> str:
+    return render_template("_jobs.html", jobs=desk().jobs.list())
+
+
+@views.post("/jobs/stop")
+def stop_job() -> BaseResponse:
+    desk().jobs.stop()
+    return redirect(request.form.get("back", "") if _is_own(request.form.get("back", "")) else "/machine", 303)
+
+
+def _is_own(path: str) -> bool:
+    return path.startswith("/machine/")
+
+
+@views.get("/sandbox")
+def sandbox() -> str:
+    host = gather_facts(cgroup_name(product_account()))
+    return render_template(
+        "sandbox.html", host=host, walls=missing_walls(host), jobs=desk().jobs.list(), page="sandbox"
+    )
+
+
+@views.post("/sandbox/check")
+def check_sandbox() -> BaseResponse:
+    desk().jobs.start("sandbox", "sandbox", ["sandbox", "check"])
+    return redirect(url_for("machine.sandbox"), 303)
+
+
+@views.get("/training")
+def training() -> str:
+    return render_template("training.html", page="training")
+
+
+@views.get("/settings")
+def settings() -> str:
+    its = desk()
+    return render_template("settings.html", origins=its.origins, home=its.config.home, page="settings")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A folder of the data folder and what it takes; `clearable` where it can be emptied without loss."""
+
+    name: str
+    size_bytes: int
+    clearable: bool
+
+
+@views.get("/disk")
+def disk() -> str:
+    home = desk().config.home
+    shares = [_share(path) for path in sorted(home.iterdir()) if path.is_dir()]
+    database = sum(path.stat().st_size for path in home.glob("appliance.db*"))
+    shares = [Share("appliance.db", database, False), *shares]
+    usage = shutil.disk_usage(home)
+    return render_template(
+        "disk.html", shares=sorted(shares, key=lambda one: -one.size_bytes), usage=usage, home=home, page="disk"
+    )
+
+
+def _share(folder: Path) -> Share:
+    size = 0
+    for path in folder.rglob("*"):
+        try:
+            size += path.lstat().st_blocks * 512
+        except OSError:  # gone meanwhile, or of another account's namespace
+            continue
+    return Share(folder.name, size, folder.name in _CLEARABLE)
+
+
+@views.post("/disk/clear")
+def clear() -> BaseResponse:
+    """Empty a folder whose content is made anew when it is wanted."""
+    name = request.form.get("folder", "")
+    if name not in _CLEARABLE:
+        abort(400)
+    shutil.rmtree(desk().config.home / name, ignore_errors=True)
+    return redirect(url_for("machine.disk"), 303)

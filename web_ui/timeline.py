@@ -1,0 +1,121 @@
+"""The signature picture: scores of every step and the tree of trajectories, as coordinates for a drawing. Pure.
+
+One column for each step. Above, both scores from 0 to 5. Below, the tree: the lineage of the delivered step on the first
+track, every other branch on the first track that is free where it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from appliance.decide import lineage
+from appliance.steps import Step
+
+COLUMN = 32
+LEFT = 32
+TOP = 16
+SCORES_HEIGHT = 120
+TREE_TOP = TOP + SCORES_HEIGHT + 32
+TRACK = 16
+TOP_SCORE = 5.0
+
+Standing = Literal["best", "kept", "rejected", "left", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One step's column. `looks` and `works` are heights of its scores, None where not measured."""
+
+    n: int
+    x: int
+    looks: float | None
+    works: float | None
+    y: int
+    standing: Standing
+    edge: str
+    """Path from the parent, in the drawing's own language; empty for a root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    width: int
+    height: int
+    marks: tuple[Mark, ...]
+    best: Mark | None
+    looks: str
+    """Points of the line through the appearance scores of the delivered step's lineage; so `works`."""
+    works: str
+    grid: tuple[tuple[int, float], ...]
+    """Score and its height."""
+
+
+def standing(step: Step, best: int | None, line: set[int]) -> Standing:
+    """What became of a step. `line`: the delivered step's lineage."""
+    if step.n == best:
+        return "best"
+    if step.verdict == "rejected":
+        return "rejected"
+    if step.observation.error:
+        return "failed"
+    return "kept" if step.n in line else "left"
+
+
+def height_of(score: float | None) -> float | None:
+    return None if score is None else round(TOP + SCORES_HEIGHT * (1 - score / TOP_SCORE), 1)
+
+
+def timeline(steps: Sequence[Step], best: int | None) -> Timeline:
+    """Steps in order of `n`."""
+    chain = lineage(steps, best) if best is not None else []
+    line = {step.n for step in chain}
+    x_of = {step.n: LEFT + COLUMN * i + COLUMN // 2 for i, step in enumerate(steps)}
+    track_of = _tracks(steps, line)
+    marks = tuple(_mark(step, x_of, track_of, standing(step, best, line)) for step in steps)
+    tracks = max(track_of.values(), default=0) + 1
+    on_line = [mark for mark in marks if mark.n in line]
+    return Timeline(
+        width=LEFT + COLUMN * max(len(steps), 8) + 16,
+        height=TREE_TOP + TRACK * tracks + 8,
+        marks=marks,
+        best=next((mark for mark in marks if mark.n == best), None),
+        looks=" ".join(f"{mark.x},{mark.looks}" for mark in on_line if mark.looks is not None),
+        works=" ".join(f"{mark.x},{mark.works}" for mark in on_line if mark.works is not None),
+        grid=tuple((score, round(TOP + SCORES_HEIGHT * (1 - score / TOP_SCORE), 1)) for score in range(6)),
+    )
+
+
+def _mark(step: Step, x_of: dict[int, int], track_of: dict[int, int], state: Standing) -> Mark:
+    x, y = x_of[step.n], TREE_TOP + TRACK * track_of[step.n]
+    looks, works = step.scores.appearance.score, step.scores.functionality.score
+    edge = ""
+    if step.parent in x_of:
+        x0, y0 = x_of[step.parent], TREE_TOP + TRACK * track_of[step.parent]
+        bend = f"V{y - 6}q0,6 6,6" if y > y0 else f"V{y + 6}q0,-6 6,-6" if y < y0 else ""
+        edge = f"M{x0},{y0}{bend}H{x}"
+    return Mark(step.n, x, height_of(looks), height_of(works), y, state, edge)
+
+
+def _tracks(steps: Sequence[Step], line: set[int]) -> dict[int, int]:
+    """Track of each step: 0 for the line; a branch takes the first one that nobody else uses between its ends."""
+    track_of = dict.fromkeys(line, 0)
+    used: list[list[tuple[int, int]]] = [[(step.n, step.n) for step in steps if step.n in line]]
+    children = {step.n: [other.n for other in steps if other.parent == step.n] for step in steps}
+    for step in steps:
+        if step.n in track_of:
+            continue
+        branch = [step.n]
+        while onward := [n for n in children[branch[-1]] if n not in track_of]:
+            branch.append(onward[-1])
+        span = (step.parent if step.parent is not None else branch[0], branch[-1])
+        track = next((i for i, taken in enumerate(used) if i and not _overlaps(taken, span)), len(used))
+        if track == len(used):
+            used.append([])
+        used[track].append(span)
+        track_of.update(dict.fromkeys(branch, track))
+    return track_of
+
+
+def _overlaps(taken: Sequence[tuple[int, int]], span: tuple[int, int]) -> bool:
+    return any(first <= span[1] and span[0] <= last for first, last in taken)
