@@ -104,7 +104,7 @@ def make() -> BaseResponse | tuple[str, int]:
 
 
 def checklist_of(text: str) -> Checklist | None:
-    """One test a line, `what a visitor does -> what must come of it`; or JSON or TOML as in a file. Raises UsageError."""
+    """One test a line, `what a visitor does -> what must come of it`; or JSON, TOML as in a file. Raises UsageError."""
     text = text.strip()
     if not text:
         return None

@@ -23,6 +23,7 @@ from web_ui.words import spoken
 views = Blueprint("runs", __name__, url_prefix="/runs/<run_id>")
 _LIVE = ("queued", "running")
 _CONTEXT_LINES = 3
+_STORY = ("queued", "status", "backtrack", "compaction", "compared", "warning", "error", "ended", "chosen")
 
 
 @dataclass(frozen=True, slots=True)

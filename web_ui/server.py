@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from flask import Flask
-from gunicorn.app.base import BaseApplication
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from appliance.config import Config, Origin, UiSettings, load_config
 from appliance.errors import PartMissing
@@ -69,7 +69,7 @@ def by_port(ui: Flask, settings: UiSettings) -> Wsgi:
     return answer
 
 
-class Server(BaseApplication):
+class Server(BaseApplication):  # type: ignore[misc]
     def __init__(self, config: Config, origins: Sequence[Origin]) -> None:
         self.settings, self.origins = config, origins
         self.ui: Flask | None = None

@@ -1,7 +1,7 @@
 """The signature picture: scores of every step and the tree of trajectories, as coordinates for a drawing. Pure.
 
-One column for each step. Above, both scores from 0 to 5. Below, the tree: the lineage of the delivered step on the first
-track, every other branch on the first track that is free where it runs.
+One column for each step. Above, both scores from 0 to 5. Below, the tree: the lineage of the delivered step on the
+first track, every other branch on the first track that is free where it runs.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def _without_map(content: bytes) -> bytes:
 
 def _build_editor(work: Path) -> None:
     esbuild = next(work.glob("node_modules/@esbuild/linux-*/bin/esbuild"))
-    command = [esbuild, BUILT, "--bundle", "--minify", "--format=esm", "--legal-comments=none", "--target=es2022"]
+    command = [str(esbuild), BUILT, "--bundle", "--minify", "--format=esm", "--legal-comments=none", "--target=es2022"]
     subprocess.run([*command, f"--outfile={TARGET / BUILT}", "--log-level=error"], cwd=work, check=True, env=os.environ)
 
 
