@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, render_template
@@ -40,7 +43,7 @@ def create_app(
     app = Flask("web_ui", static_folder="static", template_folder="templates")
     app.config["MAX_FORM_MEMORY_SIZE"] = MOST_FORM_BYTES
     app.config["MAX_CONTENT_LENGTH"] = MOST_FORM_BYTES
-    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 3600
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 365 * 24 * 3600
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     pool = StorePool(config.home)
     previews = Previews(config.ui, pool, Labels(secret(config.home)))
@@ -50,7 +53,22 @@ def create_app(
         app.register_blueprint(blueprint)
     _speak(app)
     _answer_errors(app)
+    _name_by_content(app)
     return app
+
+
+def _name_by_content(app: Flask) -> None:
+    """Shipped files may be kept by the browser for ever, because an update gives them another address."""
+    static = Path(str(app.static_folder))
+
+    @cache
+    def digest(filename: str) -> str:
+        return hashlib.sha256((static / filename).read_bytes()).hexdigest()[:10]
+
+    @app.url_defaults
+    def add_digest(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == "static":
+            values["v"] = digest(values["filename"])
 
 
 def _speak(app: Flask) -> None:

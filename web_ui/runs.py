@@ -209,10 +209,7 @@ def logs(run_id: str) -> str:
             run=run,
             status=shown_status(store, run),
             steps=store.steps(run.id),
-            events=store.events_of(
-                run.id,
-                ("queued", "status", "backtrack", "compaction", "compared", "warning", "error", "ended", "chosen"),
-            ),
+            events=store.events_of(run.id, _STORY),
             tab="logs",
         )
 
