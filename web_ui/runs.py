@@ -113,21 +113,20 @@ def step(run_id: str, n: int) -> str:
     with opened(run_id) as (store, run):
         found = requests.find_step(store, run, n)
         best = requests.best_of(store, run)
-        around = [found] if found.parent is None else [requests.find_step(store, run, found.parent), found]
-        card = cards(store, run, around, best.n if best else None, desk().counts)[-1]
+        steps = store.steps(run.id)
+        made = cards(store, run, steps, best.n if best else None, desk().counts)
         record = store.completion(run.id, n)
-        numbers = [one.n for one in store.steps(run.id)]
         template = "_step.html" if request.headers.get("HX-Request") else "step.html"
         return render_template(
             template,
             run=run,
-            card=card,
+            card=next(card for card in made if card.step.n == n),
             best=best,
             status=shown_status(store, run),
             record=record,
             ticks=ticks(store.checklist(run.id), found),
-            earlier=max((other for other in numbers if other < n), default=None),
-            later=min((other for other in numbers if other > n), default=None),
+            earlier=max((other.n for other in steps if other.n < n), default=None),
+            later=min((other.n for other in steps if other.n > n), default=None),
             tab="timeline",
         )
 

@@ -132,7 +132,8 @@ def protect(app: Flask, settings: UiSettings, home: Path, frames: str, tries: Tr
         SESSION_COOKIE_SECURE=bool(settings.tls_cert),
     )
     policy = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self';"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
+        " connect-src 'self';"
         f" form-action 'self'; base-uri 'none'; frame-ancestors 'none'; frame-src {frames}"
     )
 
