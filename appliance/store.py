@@ -413,9 +413,12 @@ class Store:
         )
         return str(rows[0][0]) if rows else ""
 
-    def last_event(self, run_id: str) -> int:
-        """Id of the newest event; 0 where there is none."""
-        return int(self._rows("SELECT coalesce(max(id), 0) FROM events WHERE run_id = ?", run_id)[0][0])
+    def last_event(self, run_id: str, kind: str = "") -> int:
+        """Id of the newest event, or of the newest of a kind; 0 where there is none."""
+        rows = self._rows(
+            "SELECT coalesce(max(id), 0) FROM events WHERE run_id = ?1 AND (?2 = '' OR kind = ?2)", run_id, kind
+        )
+        return int(rows[0][0])
 
     # -- leases ----------------------------------------------------------------------------------------------------
 

@@ -90,7 +90,8 @@ def _read(pool: StorePool, run_id: str, after: int) -> list[Event]:
 
 def message(event: Event) -> str:
     """The event under its own name, and again as `board` where what the page shows of the run has changed."""
-    text = f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(event.data)}\n\n"
+    data = json.dumps({**event.data, "at": event.at} if event.kind == "stage" else event.data)
+    text = f"id: {event.id}\nevent: {event.kind}\ndata: {data}\n\n"
     if event.kind in _BOARD:
         text += f"id: {event.id}\nevent: board\ndata: {event.id}\n\n"
     return text

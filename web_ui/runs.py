@@ -39,6 +39,8 @@ class Board:
     checklist: Checklist | None
     ticks: tuple[Tick, ...]
     seen: int
+    since: int
+    """Id of the newest step's event: what is being written came after it."""
     worker: bool
     position: int
     """Place in the queue, from 1; 0 when it is not in it."""
@@ -70,6 +72,7 @@ def board(store: Store, run_id: str) -> Board:
         checklist=checklist,
         ticks=tuple(ticks(checklist, best)),
         seen=seen,
+        since=store.last_event(run.id, "step"),
         worker=store.lease_holder(WORKER) is not None,
         position=queue.index(run.id) + 1 if run.id in queue else 0,
         warnings=tuple(dict.fromkeys(_warnings(told))),
@@ -169,8 +172,9 @@ def compare(run_id: str) -> str:
         if not steps:
             raise UsageError(f"Run {run.id} has no steps yet; there is nothing to compare.")
         best = requests.best_of(store, run)
+        to = best if best and best.n != steps[0].n else steps[-1]
         first = requests.find_step(store, run, request.args.get("a", steps[0].n, int))
-        second = requests.find_step(store, run, request.args.get("b", (best or steps[-1]).n, int))
+        second = requests.find_step(store, run, request.args.get("b", to.n, int))
         made = {card.step.n: card for card in cards(store, run, steps, best.n if best else None, desk().counts)}
         return render_template(
             "compare.html",

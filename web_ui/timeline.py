@@ -13,7 +13,9 @@ from typing import Literal
 from appliance.decide import lineage
 from appliance.steps import Step
 
-COLUMN = 32
+NARROWEST, WIDEST = 32, 96
+WIDTH = 1200
+"""What the columns of a short run share; a longer one is scrolled."""
 LEFT = 32
 TOP = 16
 SCORES_HEIGHT = 120
@@ -42,6 +44,8 @@ class Mark:
 class Timeline:
     width: int
     height: int
+    column: int
+    """Width of one step's column."""
     marks: tuple[Mark, ...]
     best: Mark | None
     looks: str
@@ -70,14 +74,16 @@ def timeline(steps: Sequence[Step], best: int | None) -> Timeline:
     """Steps in order of `n`."""
     chain = lineage(steps, best) if best is not None else []
     line = {step.n for step in chain}
-    x_of = {step.n: LEFT + COLUMN * i + COLUMN // 2 for i, step in enumerate(steps)}
+    column = max(NARROWEST, min(WIDEST, WIDTH // max(len(steps), 1)))
+    x_of = {step.n: LEFT + column * i + column // 2 for i, step in enumerate(steps)}
     track_of = _tracks(steps, line)
     marks = tuple(_mark(step, x_of, track_of, standing(step, best, line)) for step in steps)
     tracks = max(track_of.values(), default=0) + 1
     on_line = [mark for mark in marks if mark.n in line]
     return Timeline(
-        width=LEFT + COLUMN * max(len(steps), 8) + 16,
+        width=LEFT + column * len(steps) + 16,
         height=TREE_TOP + TRACK * tracks + 8,
+        column=column,
         marks=marks,
         best=next((mark for mark in marks if mark.n == best), None),
         looks=" ".join(f"{mark.x},{mark.looks}" for mark in on_line if mark.looks is not None),

@@ -4,17 +4,31 @@ import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirro
 import { css } from '@codemirror/lang-css'
 import { html } from '@codemirror/lang-html'
 import { javascript } from '@codemirror/lang-javascript'
-import { bracketMatching, defaultHighlightStyle, indentOnInput, syntaxHighlighting } from '@codemirror/language'
+import { bracketMatching, HighlightStyle, indentOnInput, syntaxHighlighting } from '@codemirror/language'
 import { MergeView } from '@codemirror/merge'
 import { highlightSelectionMatches, searchKeymap } from '@codemirror/search'
 import { EditorState } from '@codemirror/state'
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view'
+import { tags } from '@lezer/highlight'
 
 const languages = { html: html, htm: html, css: css, js: javascript, mjs: javascript, jsx: () => javascript({ jsx: true }), json: javascript }
+// The page's own tokens reach into the shadow root, and with them its light and dark.
 const look = EditorView.theme({
-  '&': { fontSize: '13px', maxHeight: '72vh', background: '#fff', color: '#17191c' },
+  '&': { fontSize: '13px', maxHeight: '72vh', background: 'var(--paper)', color: 'var(--ink)', border: '1px solid var(--line)' },
   '.cm-scroller': { fontFamily: 'ui-monospace, monospace', overflow: 'auto' },
+  '.cm-content': { caretColor: 'var(--ink)' },
+  '.cm-cursor': { borderLeftColor: 'var(--ink)' },
+  '.cm-gutters': { background: 'var(--panel)', color: 'var(--quiet)', border: '0' },
+  '.cm-activeLine': { background: 'transparent' },
+  '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': { background: 'var(--accent-soft)' },
+  '.cm-collapsedLines': { background: 'var(--panel)', color: 'var(--quiet)' },
 })
+const colours = HighlightStyle.define([
+  { tag: [tags.keyword, tags.tagName, tags.propertyName], color: 'var(--accent)' },
+  { tag: [tags.string, tags.attributeValue, tags.number], color: 'var(--ok)' },
+  { tag: [tags.comment, tags.meta, tags.attributeName], color: 'var(--quiet)' },
+  { tag: tags.invalid, color: 'var(--bad)' },
+])
 
 const extensions = (path, more) => [
   lineNumbers(),
@@ -24,7 +38,7 @@ const extensions = (path, more) => [
   bracketMatching(),
   highlightActiveLine(),
   highlightSelectionMatches(),
-  syntaxHighlighting(defaultHighlightStyle),
+  syntaxHighlighting(colours),
   keymap.of([...defaultKeymap, ...searchKeymap, ...historyKeymap]),
   languages[path.split('.').pop().toLowerCase()]?.() ?? [],
   look,
@@ -45,6 +59,7 @@ export function edit(area, path, label) {
   })
   const own = [changed, keymap.of([indentWithTab]), EditorView.contentAttributes.of({ 'aria-label': label })]
   const view = new EditorView({ state: EditorState.create({ doc: area.value, extensions: extensions(path, own) }), parent: root, root })
+  view.scrollDOM.tabIndex = 0 // what scrolls can be reached by keys
   area.hidden = true
   return view
 }
@@ -60,6 +75,7 @@ export function compare(element, path, a, b) {
     root,
     collapseUnchanged: { margin: 3, minSize: 6 },
   })
+  for (const side of [view.a, view.b]) side.scrollDOM.tabIndex = 0
   element.hidden = true
   return view
 }

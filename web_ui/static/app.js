@@ -16,7 +16,7 @@
     }, 1000)
     stream.addEventListener('stage', (event) => {
       const data = JSON.parse(event.detail.data)
-      began = Date.now()
+      began = Date.parse(data.at)
       $('#stage').textContent = (stages[data.stage] ?? data.stage) + (data.drafts > 1 ? ` (${data.drafts}×)` : '')
       if (data.stage === 'thinking') {
         shown = text.textContent = ''
@@ -39,7 +39,8 @@
       $('#files').replaceChildren(...[...names].map((name) => Object.assign(document.createElement('li'), { textContent: name })))
     })
     stream.addEventListener('status', (event) => {
-      if (!['queued', 'running'].includes(JSON.parse(event.detail.data).status)) location.reload()
+      // What came before the page was made is told again, with the text that belongs to it.
+      if (Number(event.detail.id) > Number(stream.dataset.seen) && !['queued', 'running'].includes(JSON.parse(event.detail.data).status)) location.reload()
     })
   }
 
