@@ -200,9 +200,15 @@ def _list_names(page: str) -> list[str]:
 
 
 def _with_list_names(page: str) -> str:
-    """Lists and rows of cards without an id get one, so that an attribute can name them."""
+    """Lists and rows of cards without an id get one, so that an attribute can name them; not those of the navigation."""
     free = (f"list-{n}" for n in range(1, 1000) if not _has_id(page, f"list-{n}"))
-    return _LIST.sub(lambda found: found[0] if " id=" in found[0] else f'{found[0][:-1]} id="{next(free)}">', page)
+    navs = [found.span() for found in re.finditer(r"<nav\b.*?</nav\s*>", page, re.DOTALL | re.IGNORECASE)]
+
+    def named(found: re.Match[str]) -> str:
+        in_nav = any(first < found.start() < behind for first, behind in navs)
+        return found[0] if in_nav or " id=" in found[0] else f'{found[0][:-1]} id="{next(free)}">'
+
+    return _LIST.sub(named, page)
 
 
 # -- navigation ------------------------------------------------------------------------------------------------------

@@ -75,6 +75,8 @@ class SiteLine:
     tokens: int
     """Completion tokens up to and including whatever the mode needed."""
     seconds: float
+    code: str = ""
+    """Which code made it, by `made_by.code_digest`."""
 
 
 Measure = Callable[[Files, SiteChecks], Sequence[CheckVerdict]]
@@ -241,6 +243,7 @@ def lift(sites: Sequence[SiteLine], cases: Sequence[CaseLine], facts: Mapping[st
         "sites": len({line.site for line in sites}),
         "seeds": len({line.seed for line in sites}),
         "cases": len([line for line in cases if line.mode == "loop"]),
+        "code": sorted({line.code for line in sites}),
         **facts,
     }
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from appliance.assembly import RealRooms, RealWorkshop, podman_settings
 from appliance.bench.checks import Checks, CheckVerdict, SiteChecks, checks_digest, load_checks, run_checks
 from appliance.bench.judges import Figures, figures, judge_by_model, judge_pages, specimens
 from appliance.bench.lift import Made, Results, lift, measure_site, plan, readable
+from appliance.bench.made_by import code_digest
 from appliance.brief import bench_cases
 from appliance.config import Config, load_config
 from appliance.decide import FIXED
@@ -45,8 +46,8 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoredMaker:
-    """Makes runs like any other, in the store that all runs lie in. A run that was asked for in the very same words
-    is taken up where it stands instead of being made twice."""
+    """Makes runs like any other, in the store that all runs lie in. A run that this very code was asked for in the same
+    words is taken up where it stands instead of being made twice."""
 
     store: Store
     config: Config
@@ -60,7 +61,7 @@ class StoredMaker:
         return self._made(brief, Wishes(seed=seed + 5000, steps=count, drafts=count))
 
     def _made(self, brief: str, wishes: Wishes) -> Made:
-        request = make_request(self.config, brief, wishes)
+        request = replace(make_request(self.config, brief, wishes), extras={"code": code_digest()})
         same = [run for run in self.store.runs() if run.request == request and run.origin_run is None]
         run = same[0] if same else self.store.add_run(request)
         if run.status != "done":
@@ -119,6 +120,7 @@ def run(out: Path | None, folder: Path | None, seeds: int, sites: str | None, as
             say(f"{n} of {len(todo)}: site {site}, seed {seed}")
             try:
                 lines, cases = measure_site(checks[site], briefs[site], seed, maker, FIXED, SandboxedChecks(config))
+                lines = [replace(line, code=code_digest()) for line in lines]
             except Stopped:
                 say(f"stopped; the same command goes on in {results.folder}")
                 return 130

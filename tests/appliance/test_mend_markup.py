@@ -174,3 +174,70 @@ def test_words_that_any_site_needs_are_no_copy(task):
     patch = feature_patch(PAGE, ChecklistItem(task, "It is there.", "functional"), "A bakery.")
     reply = '```html\n<section id="s"><h2>Bread</h2><h3>Your cart</h3><h3>Your account</h3></section>\n```'
     assert read_markup(patch, reply, cut=False).changes
+
+
+LISTED = PAGE.replace(
+    "</main>",
+    "<section><h2>Books</h2><label>Genre</label><select><option>All</option></select>"
+    '<ul class="x"><li>One</li></ul></section></main>',
+)
+
+
+def test_a_choice_that_does_nothing_gets_an_attribute_that_names_a_list():
+    patch = markup_patch(LISTED, [finding("filter-fails", 'select "Genre"')])
+    assert patch.scope == "control"
+    assert '<ul class="x" id="list-1">' in patch.page
+    assert "- #list-1" in patch.messages[1].content
+    page = mended(patch, '```html\n<select data-filter="#list-1"><option>All</option></select>\n```')
+    assert '<select data-filter="#list-1"><option>All</option></select><ul class="x" id="list-1">' in page
+
+
+def test_of_two_forms_with_one_id_the_one_that_was_meant_is_mended():
+    twice = PAGE.replace(
+        "</main>", '<form class="f" id="order-form"><input id="mail"><button>Join</button></form></main>'
+    )
+    patch = markup_patch(twice, [finding("submit-lost", 'form#order-form button "Join"')])
+    page = mended(patch, '```html\n<form data-answer="Thank you.">\n```')
+    first, second = page.split("<form ")[1:]
+    assert "data-answer" not in first
+    assert second.startswith('id="order-form" data-answer="Thank you.">')
+    assert "Join" in second
+
+
+def test_a_sections_own_choices_are_wired():
+    item = ChecklistItem("Filter the books.", "Only those are shown.", "functional", "filter", "books")
+    patch = feature_patch(PAGE, item, "A site with books.")
+    page = mended(
+        patch,
+        '```html\n<section id="books"><h2>Filter books</h2>'
+        '<label>Genre</label><select id="g"><option>All</option></select>'
+        '<label>Sort by</label><select id="s"><option>Name</option></select><form><select id="in-form"></select></form>'
+        '<ul id="book-list"><li>One</li></ul></section>\n```',
+    )
+    assert '<select data-filter="#book-list" id="g">' in page
+    assert '<select data-sort="#book-list" id="s">' in page
+    assert '<select id="in-form">' in page
+
+
+def test_a_list_that_an_attribute_names_is_the_sections_own_list():
+    patch = feature_patch(PAGE, SEARCH, "A site with recipes.")
+    page = mended(
+        patch,
+        '```html\n<section id="r"><h2>Search recipes</h2><input data-search="#all-recipes">'
+        '<ul id="other" class="c"><li>Soup</li></ul></section>\n```',
+    )
+    assert '<ul class="c" id="all-recipes">' in page
+
+
+def test_fields_that_stand_in_no_form_are_mended_at_their_button():
+    loose = '<!doctype html><html><body><main><input id="q"><button>Ask</button></main></body></html>'
+    patch = markup_patch(loose, [finding("submit-lost", 'button "Ask"')])
+    assert patch.scope == "control"
+    page = mended(patch, '```html\n<button data-answer="Thank you.">Ask</button>\n```')
+    assert '<input id="q"><button data-answer="Thank you.">Ask</button>' in page
+
+
+@pytest.mark.parametrize(("place", "scope"), [('a "Home" in nav', "nav"), ('a "Read on" in div.card', "control")])
+def test_a_link_that_leads_nowhere_is_mended_where_it_stands(place, scope):
+    page = PAGE.replace("</main>", '<a href="#nowhere">Read on</a></main>')
+    assert markup_patch(page, [finding("dead-anchor", place)]).scope == scope

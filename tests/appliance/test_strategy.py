@@ -118,3 +118,14 @@ def test_what_nobody_could_judge_comes_last_and_design_is_never_a_section():
     assert aimed_at(judged("unjudged", "YES", "YES", findings=(OVERFLOW,))) == "table"
     assert aimed_at(judged("unjudged", "YES", "unjudged")) == "item 0"
     assert aimed_at(judged("YES", "YES", "unjudged")) == Stop("nothing left to mend")
+
+
+def test_a_third_draft_is_not_worked_on():
+    rejected = [step(n, parent=1, kind="repair", verdict="rejected", finding_key=f"k{n}") for n in (4, 5)]
+    others = [step(n, parent=2, kind="repair", verdict="rejected", finding_key=f"k{n}") for n in (6, 7)]
+    pale = (Finding("contrast", "p", "2:1"),)
+    drafts = [draft(1, findings=pale), draft(2, 3.9, findings=pale), draft(3, 3.8, findings=pale)]
+    tried = [replace(one, finding_key=finding_key(pale[0])) for one in (*rejected, *others)]
+    assert next_move([*drafts, *tried[:2]], 1, SMALL, 3, FIXED) == Backtrack(2)
+    assert next_move([*drafts, *tried], 2, SMALL, 3, FIXED) == Stop("nothing left to mend")
+    assert next_move([*drafts, *tried], 2, SMALL, 3, replace(FIXED, starts=3)) == Backtrack(3)

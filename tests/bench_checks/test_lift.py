@@ -12,6 +12,7 @@ import pytest
 
 from appliance.bench.checks import CheckVerdict, load_checks
 from appliance.bench.lift import CaseLine, Made, Results, SiteLine, is_valid, lift, measure_site, plan, readable
+from appliance.bench.made_by import code_digest
 from appliance.decide import FIXED
 from appliance.steps import Usage
 
@@ -117,3 +118,9 @@ def test_the_figures_compare_by_site_and_say_how_sure_they_are():
     assert figures["valid_render"] == 1.0
     assert 0.4 < figures["valid_render_bound"] < 0.6
     assert "| a | 1 | loop | 100 % |" in readable(figures, sites)
+
+
+def test_another_code_is_another_run():
+    """What is reused is told from what the present code would make."""
+    assert len(code_digest()) == 12
+    assert code_digest() == code_digest()

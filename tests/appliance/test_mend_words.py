@@ -1,0 +1,71 @@
+"""Filler text is replaced where it stands, and nothing else of the page changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from appliance.mend import mend_messages
+from appliance.mend_words import FILLER, read_words, words_patch
+from appliance.steps import Finding
+
+FIRST = "Lorem ipsum dolor sit amet, consectetur."
+SECOND = "Project Name"
+PAGE = (
+    "<!doctype html><html><body><h2>About us</h2>"
+    f'<p class="a">{FIRST}</p><section><h2>Work</h2><h3>{SECOND}</h3><p>A real line.</p></section></body></html>'
+)
+
+
+def filler(text):
+    return Finding(FILLER, "p.a", f'filler text: "{text}"')
+
+
+@pytest.fixture
+def patch():
+    return words_patch(PAGE, [filler(FIRST), filler(SECOND)], "A bakery.")
+
+
+def page_of(artifact):
+    (change,) = artifact.changes
+    return change.content
+
+
+def test_each_text_is_asked_for_with_what_stands_above_it(patch):
+    asked = patch.messages[1].content
+    assert f"1. two sentences below “About us”, in place of: {FIRST}" in asked
+    assert f"2. a name of two to five words below “Work”, in place of: {SECOND}" in asked
+    assert patch.start == "1. "
+
+
+def test_only_the_texts_change(patch):
+    artifact = read_words(patch, "1. We bake with rye. Come by at seven.\n2. The stone oven\n", cut=False)
+    assert page_of(artifact) == PAGE.replace(FIRST, "We bake with rye. Come by at seven.").replace(
+        SECOND, "The stone oven"
+    )
+    assert artifact.problems == ()
+
+
+def test_markup_in_a_line_is_text(patch):
+    page = page_of(read_words(patch, "1. **Bread & <b>butter</b>** <script>x</script>\n2. Oven", cut=False))
+    assert '<p class="a">Bread &amp; butter x</p>' in page
+
+
+def test_a_missing_line_leaves_its_text_and_is_told(patch):
+    artifact = read_words(patch, "1. We bake with rye.", cut=False)
+    assert SECOND in page_of(artifact)
+    assert artifact.problems == ("no words came for text 2",)
+
+
+@pytest.mark.parametrize("reply", ["", "1. Lorem ipsum dolor sit amet, consectetur.\n2. Project Name", "no numbers"])
+def test_the_same_words_again_are_no_repair(patch, reply):
+    artifact = read_words(patch, reply, cut=False)
+    assert artifact.changes == ()
+    assert len(artifact.problems) == 2
+
+
+def test_text_that_a_script_wrote_is_not_in_the_source():
+    assert words_patch(PAGE, [filler("Sample text that no file holds")], "A bakery.") is None
+
+
+def test_filler_is_mended_by_its_words():
+    assert mend_messages({"index.html": PAGE.encode()}, [filler(FIRST)], "A bakery.").scope == "words"
