@@ -186,10 +186,11 @@ LISTED = PAGE.replace(
 def test_a_choice_that_does_nothing_gets_an_attribute_that_names_a_list():
     patch = markup_patch(LISTED, [finding("filter-fails", 'select "Genre"')])
     assert patch.scope == "control"
-    assert '<ul class="x" id="list-1">' in patch.page
-    assert "- #list-1" in patch.messages[1].content
-    page = mended(patch, '```html\n<select data-filter="#list-1"><option>All</option></select>\n```')
-    assert '<select data-filter="#list-1"><option>All</option></select><ul class="x" id="list-1">' in page
+    assert "<nav><ul><li>" in patch.page
+    assert '<ul class="x" id="list-2">' in patch.page
+    assert "- #list-2" in patch.messages[1].content
+    page = mended(patch, '```html\n<select data-filter="#list-2"><option>All</option></select>\n```')
+    assert '<select data-filter="#list-2"><option>All</option></select><ul class="x" id="list-2">' in page
 
 
 def test_of_two_forms_with_one_id_the_one_that_was_meant_is_mended():
