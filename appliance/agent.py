@@ -88,6 +88,8 @@ class Parts:
     site: SiteSettings = FIXED_SITE
     tester: SiteTester | None = None
     """Clicks through the checklist when the coder asks for it; None where no model is qualified."""
+    sees: bool = False
+    """Whether the coder can be shown pictures."""
 
 
 class Cancelled(Exception):
@@ -165,7 +167,7 @@ class _Loop:
     def drafts(self, ns: tuple[int, ...]) -> None:
         """Several drafts of one start, decoded together; what a killed attempt has finished is not repeated."""
         base = self.parts.store.files(self.run.base)
-        messages = prompts.opening(self.request, self.parts.profile, base)
+        messages = prompts.opening(self.request, self.parts.profile, base, self._picture())
         todo = [n for n in ns if self.parts.store.completion(self.run.id, n) is None]
         if todo:
             self.parts.tell("stage", {"stage": "thinking", "n": ns[0], "drafts": len(todo)})
@@ -197,7 +199,7 @@ class _Loop:
         base = self._files(steps, tip)
         turns = self._turns(lineage(steps, tip))
         start = self.parts.store.files(self.run.base)
-        opening = prompts.opening(self.request, self.parts.profile, start)
+        opening = prompts.opening(self.request, self.parts.profile, start, self._picture())
         budget = self.parts.model.context_tokens - self.parts.profile.max_tokens
         talk = conversation(opening, turns, self.parts.model.count_tokens, budget)
         if talk.compacted_turns:
@@ -256,6 +258,11 @@ class _Loop:
         self._store(replace(step, verdict="rejected", signal="broke", finding_key=key), look, tip=tip)
 
     # -- the model -------------------------------------------------------------------------------------------------
+
+    def _picture(self) -> bytes:
+        """The user's picture for a model that sees; empty for others, which are told its colours."""
+        likeness = self.request.likeness
+        return self.parts.store.blob(likeness.sha256) if likeness and self.parts.sees else b""
 
     def _sampling(self, n: int) -> Sampling:
         profile = self.parts.profile

@@ -137,7 +137,13 @@ class RealWorkshop:
                 site=FAITHFUL_SITE if faithful else FIXED_SITE,
                 tester=roles.tester,
                 begin_step=begin_step,
+                sees=self._sees(run.request),
             )
+
+    def _sees(self, request: RunRequest) -> bool:
+        if request.base_url:
+            return self.config.engine.remote_sees
+        return shelf(self.config).get(request.model).projector is not None
 
     @contextmanager
     def _models(

@@ -45,6 +45,8 @@ class EngineSettings:
     """An OpenAI-compatible endpoint instead of the local engine."""
     remote_model: str = ""
     remote_context_tokens: int = 32768
+    remote_sees: bool = False
+    """Whether the remote model can be shown pictures."""
 
 
 @dataclass(frozen=True, slots=True)

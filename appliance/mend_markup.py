@@ -200,7 +200,7 @@ def _list_names(page: str) -> list[str]:
 
 
 def _with_list_names(page: str) -> str:
-    """Lists and rows of cards outside the navigation get an id where they have none, so that an attribute can name them."""
+    """Lists and rows of cards, those of the navigation left out, get an id that an attribute can name."""
     free = (f"list-{n}" for n in range(1, 1000) if not _has_id(page, f"list-{n}"))
     navs = [found.span() for found in re.finditer(r"<nav\b.*?</nav\s*>", page, re.DOTALL | re.IGNORECASE)]
 

@@ -34,8 +34,9 @@ def fill(name: str, **values: str) -> str:
     return _template(name).substitute(values)
 
 
-def opening(request: RunRequest, profile: Profile, base: Files) -> tuple[ChatMessage, ...]:
-    """System and first user message. `base` are the files that a forked run starts with; empty for a new site."""
+def opening(request: RunRequest, profile: Profile, base: Files, picture: bytes = b"") -> tuple[ChatMessage, ...]:
+    """System and first user message. `base` are the files that a forked run starts with; empty for a new site.
+    `picture`: the user's, for a model that sees; another one is told its colours."""
     wish = request.instruction or (IMPROVE if base else "")
     match profile.writing:
         case "page":
@@ -48,7 +49,10 @@ def opening(request: RunRequest, profile: Profile, base: Files) -> tuple[ChatMes
         case "bolt":
             system = fill("bolt.system")
             user = "\n\n".join(part for part in (request.brief, listing(base) if base else "", wish) if part)
-    return ChatMessage("system", system), ChatMessage("user", user)
+    if likeness := request.likeness:
+        named = {"background": likeness.background, "component": likeness.component}
+        user += "\n\n" + (fill("likeness.seen") if picture else fill("likeness.told", **named))
+    return ChatMessage("system", system), ChatMessage("user", user, (picture,) if picture else ())
 
 
 def beginning(request: RunRequest, profile: Profile, base: Files) -> str:
@@ -59,8 +63,11 @@ def beginning(request: RunRequest, profile: Profile, base: Files) -> str:
     if profile.writing != "page" or base or not _ENGLISH.search(request.brief):
         return ""
     asked = {colour.role: colour.accepted[0] for colour in reversed(asked_colours(request.brief))}
+    codes = {role: f"#{bytes(colour).hex()}" for role, colour in asked.items()}
+    if request.likeness and not codes:
+        codes = {"background": request.likeness.background, "components": request.likeness.component}
     names = {"background": "--background", "components": "--component"}
-    tokens = (f"{name}: #{bytes(asked[role]).hex()};" for role, name in names.items() if role in asked)
+    tokens = (f"{name}: {codes[role]};" for role, name in names.items() if role in codes)
     return fill("page.beginning", tokens=" ".join(tokens))
 
 

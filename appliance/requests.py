@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 from appliance.brief import check_brief
 from appliance.config import Config
 from appliance.decide import FAITHFUL, FIXED, Rules, deliverable
 from appliance.errors import ConfigError, UnknownRun, UsageError
+from appliance.likeness import Likeness
 from appliance.profiles import Profile, load_profiles
-from appliance.steps import RunRequest, Step
+from appliance.steps import LikenessRef, RunRequest, Step
 from appliance.store import WORKER, Run, Store
 from models.catalog import load_catalog
 from models.fetch import ModelShelf
@@ -28,6 +30,7 @@ class Wishes:
     one_shot: bool = False
     faithful: bool = False
     base_url: str | None = None
+    likeness: Likeness | None = None
 
 
 def shelf(config: Config) -> ModelShelf:
@@ -66,7 +69,14 @@ def make_request(config: Config, brief: str, wishes: Wishes) -> RunRequest:
         token_budget=profile.token_budget,
         rules="faithful" if wishes.faithful else "fixed",
         base_url=base_url,
+        likeness=_reference(wishes.likeness),
     )
+
+
+def _reference(likeness: Likeness | None) -> LikenessRef | None:
+    if likeness is None:
+        return None
+    return LikenessRef(hashlib.sha256(likeness.png).hexdigest(), likeness.background, likeness.component)
 
 
 def rules_of(request: RunRequest) -> Rules:

@@ -353,6 +353,15 @@ Decision = Continue | Backtrack | Stop
 
 
 @dataclass(frozen=True, slots=True)
+class LikenessRef:
+    """The user's picture of how the site should look: the stored PNG, and two colours of it as codes."""
+
+    sha256: str
+    background: str
+    component: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunRequest:
     """What a user asked for, with every choice made explicit. Stored as the run's first record."""
 
@@ -370,6 +379,7 @@ class RunRequest:
     """A follow-up wish on a finished site; empty for a new one."""
     base_url: str = ""
     """OpenAI-compatible endpoint; empty for the local engine."""
+    likeness: LikenessRef | None = None
     extras: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -140,14 +140,18 @@ class Store:
         origin: tuple[str, int] | None = None,
         base: str = "",
         checklist: Checklist | None = None,
+        picture: bytes = b"",
     ) -> Run:
         """Queue a run. `origin` is the run and step it was forked from, `base` the snapshot it starts with.
 
-        A checklist of the user's own goes in with it: a worker may take the run the moment it is queued.
+        A checklist of the user's own and the picture that the request names go in with it: a worker may take the run
+        the moment it is queued.
         """
         run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         run, step = origin or (None, None)
         with self._transaction():
+            if picture:
+                self._put_blob(picture)
             self._connection.execute(
                 "INSERT INTO runs (id, created_at, status, request, origin_run, origin_step, base, checklist)"
                 " VALUES (?,?,?,?,?,?,?,?)",
@@ -515,6 +519,7 @@ class Store:
         self._connection.execute(
             """DELETE FROM blobs WHERE sha256 NOT IN (
                  SELECT value FROM snapshots, json_each(snapshots.files)
+                 UNION SELECT json_extract(request, '$.likeness.sha256') FROM runs
                  UNION SELECT messages FROM completions UNION SELECT reply FROM completions
                  UNION SELECT json_extract(value, '$.sha256')
                        FROM steps, json_each(steps.step, '$.observation.pictures')

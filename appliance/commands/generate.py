@@ -9,6 +9,7 @@ from appliance.brief import read_brief
 from appliance.checklist import checklist_from_file, lines, told
 from appliance.config import load_config
 from appliance.errors import UsageError
+from appliance.likeness import likeness_from_file
 from appliance.output import json_option, say
 from appliance.requests import Wishes, make_request
 from appliance.session import Delivery, run_and_report
@@ -31,6 +32,7 @@ from appliance.store import Store
     type=click.Path(path_type=Path),
     help="Your own acceptance tests, JSON or TOML; WebGen-Bench's ui_instruct works as is.",
 )
+@click.option("--image", type=click.Path(path_type=Path), help="A picture of how it should look: PNG, JPEG or WebP.")
 @click.option("--out", type=click.Path(path_type=Path), help="Export into this folder, which must be new or empty.")
 @json_option
 def command(
@@ -45,13 +47,15 @@ def command(
     seed: int,
     stack: str | None,
     checklist: Path | None,
+    image: Path | None,
     out: Path | None,
     as_json: bool,
 ) -> int:
     """Make a website from BRIEF: a text, `-` for standard input, or @FILE."""
     text = read_brief(brief)
     config, _ = load_config(os.environ)
-    wishes = Wishes(profile, model, stack, steps, drafts, seed, one_shot, faithful, base_url)
+    likeness = likeness_from_file(image) if image else None
+    wishes = Wishes(profile, model, stack, steps, drafts, seed, one_shot, faithful, base_url, likeness)
     delivery = Delivery(out, as_json)
     delivery.check()
     if faithful and checklist:
@@ -63,4 +67,5 @@ def command(
     for line in lines(told(tests)) if tests else ():
         say(f"  {line}")
     with Store(config.home) as store:
-        return run_and_report(store, config, store.add_run(request, checklist=tests), delivery)
+        run = store.add_run(request, checklist=tests, picture=likeness.png if likeness else b"")
+        return run_and_report(store, config, run, delivery)

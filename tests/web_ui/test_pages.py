@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import time
 import zipfile
 
 import pytest
+from PIL import Image
 
 from appliance import requests
+from appliance.errors import RunBusy
 from tests.appliance.rooms import fenced
 from tests.web_ui.visits import BETTER, SECTION, config_of, work_on
+from web_ui.jobs import Jobs
 from web_ui.words import DEFAULT, languages
 
 
@@ -350,3 +354,88 @@ def test_a_locked_database_is_said_to_be(home, visitor, run):
 
 def test_config_of_the_interface(home):
     assert config_of(home)[0].ui.port == 8731
+
+
+def png(colour="#0b7a75"):
+    content = io.BytesIO()
+    Image.new("RGB", (300, 200), colour).save(content, "PNG")
+    return content.getvalue()
+
+
+def test_a_picture_of_how_it_should_look_goes_with_the_site(visitor, store):
+    visitor.post(
+        "/runs", {"brief": "A bakery", "image": (io.BytesIO(png()), "look.png")}, content_type="multipart/form-data"
+    )
+    run = store.run("last")
+    assert run.request.likeness.background == "#0b7a75"
+    assert store.blob(run.request.likeness.sha256).startswith(b"\x89PNG")
+    other = store.add_run(run.request)
+    store.delete_run(other.id)
+    assert store.blob(run.request.likeness.sha256)
+
+
+def test_what_is_no_picture_is_refused_and_the_brief_kept(visitor, store):
+    before = store.count_runs()
+    data = {"brief": "A bakery by the sea", "image": (io.BytesIO(b"MZ\x90"), "look.png")}
+    answer = visitor.post("/runs", data, content_type="multipart/form-data")
+    assert answer.status_code == 400
+    assert "look.png is no PNG, JPEG or WebP picture" in answer.text
+    assert "A bakery by the sea" in answer.text
+    assert store.count_runs() == before
+
+
+def upload(visitor, name, content, **headers):
+    return visitor.client.post(
+        f"/machine/models/upload?name={name}",
+        base_url=visitor.base,
+        data=content,
+        headers={"Origin": visitor.base, "X-Token": visitor.token(), **headers},
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("model.gguf", b"MZ\x90\0 a program", "is no GGUF file, whatever its name says"),
+        ("model.exe", b"GGUF", "ends in .gguf"),
+        ("..%2f..%2fx.sh", b"GGUF", "ends in .gguf"),
+        ("", b"GGUF", "ends in .gguf"),
+    ],
+)
+def test_what_is_no_model_is_not_kept(visitor, home, name, content, said):
+    answer = upload(visitor, name, content)
+    assert answer.status_code == 400
+    assert said in answer.text
+    assert not list((home / "uploads").glob("*")) if (home / "uploads").exists() else True
+
+
+def test_a_model_is_sent_and_imported(visitor, home):
+    content = (home / "tiny.gguf").read_bytes()
+    assert upload(visitor, "second.gguf", content).status_code == 204
+    jobs = visitor.client.application.extensions["desk"].jobs
+    for _ in range(200):
+        if jobs.list()[0].code is not None:
+            break
+        time.sleep(0.1)
+    job = jobs.list()[0]
+    assert (job.kind, job.code) == ("import", 0), job.lines
+    assert "second" in visitor.text("/machine/models")
+    assert list((home / "uploads").glob("*")) == []
+
+
+def test_only_one_job_at_a_time(home):
+    jobs = Jobs(["sh", "-c", "echo begun; sleep 20"])
+    jobs.start("check", "tiny", [])
+    with pytest.raises(RunBusy, match="tiny"):
+        jobs.start("verify", "other", [])
+    for _ in range(100):
+        if jobs.list()[0].lines:
+            break
+        time.sleep(0.05)
+    assert jobs.list()[0].lines == ("begun",)
+    jobs.stop()
+    for _ in range(100):
+        if jobs.list()[0].code is not None:
+            break
+        time.sleep(0.05)
+    assert jobs.list()[0].code != 0
