@@ -27,7 +27,7 @@ Rgb = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """The picture as PNG, its most frequent colour, and the most frequent one that stands out; codes such as #0b7a75."""
+    """The picture as PNG, its most frequent colour, and the most frequent one that stands out, as codes: #0b7a75."""
 
     png: bytes
     background: str
@@ -49,11 +49,12 @@ def read_likeness(content: bytes, name: str) -> Likeness:
         raise UsageError(f"{name} is larger than {MOST_BYTES >> 20} MiB; make the picture smaller.")
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
-                raise UsageError(f"{name} has {opened.width} × {opened.height} pixels; make the picture smaller.")
-            picture = opened.convert("RGB")
+            width, height = opened.size
+            picture = opened.convert("RGB") if width * height <= MOST_PIXELS else None
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise UsageError(f"{name} is no PNG, JPEG or WebP picture; save it as one of these.") from error
+    if picture is None:
+        raise UsageError(f"{name} has {width} × {height} pixels; make the picture smaller.")
     if picture.width > WIDTH_PX:
         picture = picture.resize((WIDTH_PX, max(1, round(picture.height * WIDTH_PX / picture.width))))
     picture = picture.crop((0, 0, picture.width, min(picture.height, HEIGHT_PX)))

@@ -11,11 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, render_template
+from flask import Flask, render_template, request
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from appliance.config import Config, Origin
 from appliance.errors import ApplianceError, RunBusy, StoreBroken, StoreFull, UnknownRun
+from appliance.likeness import MOST_BYTES
 from models.errors import ModelError
 from web_ui import files, login, machine, pages, runs
 from web_ui.cards import LineCounts
@@ -48,6 +49,7 @@ def create_app(
     pool = StorePool(config.home)
     previews = Previews(config.ui, pool, Labels(secret(config.home)))
     app.extensions["desk"] = Desk(config, tuple(origins), pool, Bell(pool), previews, LineCounts(), Jobs(command))
+    app.before_request(_allow_files)
     protect(app, config.ui, config.home, frame_sources(config.ui), tries)
     for blueprint in (pages.views, runs.views, files.views, machine.views, login.views):
         app.register_blueprint(blueprint)
@@ -55,6 +57,14 @@ def create_app(
     _answer_errors(app)
     _name_by_content(app)
     return app
+
+
+def _allow_files() -> None:
+    """Where files are sent: a picture beside the form, and a model as the whole body, which its view measures."""
+    if request.endpoint == "pages.make":
+        request.max_content_length = MOST_BYTES + MOST_FORM_BYTES
+    elif request.endpoint == "machine.upload_model":
+        request.max_content_length = None
 
 
 def _name_by_content(app: Flask) -> None:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -45,8 +45,10 @@ class Jobs:
         self._lines: deque[str] = deque(maxlen=_LINES)
         self._process: subprocess.Popen[str] | None = None
 
-    def start(self, kind: JobKind, about: str, words: Sequence[str]) -> Job:
-        """Raises RunBusy while another job runs."""
+    def start(
+        self, kind: JobKind, about: str, words: Sequence[str], afterwards: Callable[[], object] = lambda: None
+    ) -> Job:
+        """Raises RunBusy while another job runs. `afterwards` is done when it has ended, however it did."""
         with self._lock:
             if self._jobs and self._jobs[0].code is None:
                 raise RunBusy(f"“{self._jobs[0].about}” is still being worked on; wait for it or stop it.")
@@ -61,7 +63,9 @@ class Jobs:
                 errors="replace",
             )
             self._jobs.appendleft(job)
-            threading.Thread(target=self._follow, args=(job, self._process), name="job", daemon=True).start()
+            threading.Thread(
+                target=self._follow, args=(job, self._process, afterwards), name="job", daemon=True
+            ).start()
         return job
 
     def list(self) -> list[Job]:
@@ -82,13 +86,14 @@ class Jobs:
             except subprocess.TimeoutExpired:
                 process.kill()
 
-    def _follow(self, job: Job, process: subprocess.Popen[str]) -> None:
+    def _follow(self, job: Job, process: subprocess.Popen[str], afterwards: Callable[[], object]) -> None:
         assert process.stdout is not None
         with process.stdout as said:
             for line in said:
                 with self._lock:
                     self._lines.append(line.rstrip())
         code = process.wait()
+        afterwards()
         with self._lock:
             done = replace(job, lines=tuple(self._lines), code=code, seconds=time.time() - job.began_at)
             self._jobs = deque((done if one.id == job.id else one for one in self._jobs), maxlen=self._jobs.maxlen)

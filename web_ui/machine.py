@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,9 @@ from web_ui.files import THUMBNAILS
 from web_ui.jobs import JobKind
 
 views = Blueprint("machine", __name__, url_prefix="/machine")
-_CLEARABLE = (THUMBNAILS, "tmp", "uploads")
+UPLOADS = "uploads"
+_CLEARABLE = (THUMBNAILS, "tmp", UPLOADS)
+_SPARE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,32 @@ def import_model() -> BaseResponse:
     more = [*(("--projector", projector) if projector else ()), *(("--name", name) if name else ())]
     desk().jobs.start("import", Path(path).name, ["models", "import", *more, "--", path])
     return redirect(url_for("machine.models"), 303)
+
+
+@views.post("/models/upload")
+def upload_model() -> tuple[str, int]:
+    """The whole body is a GGUF file. Its beginning and the room for it are checked before the rest is read."""
+    name = request.args.get("name", "")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,90}\.gguf", name):
+        return "Only a file whose name is plain and ends in .gguf can be imported.", 400
+    folder = desk().config.home / UPLOADS
+    folder.mkdir(exist_ok=True)
+    size = request.content_length or 0
+    if size + _SPARE_BYTES > shutil.disk_usage(folder).free // 2:  # the import makes a copy
+        return "The disk has no room for this file; free some space.", 507
+    beginning = request.stream.read(4)
+    if beginning != b"GGUF":
+        return f"{name} is no GGUF file, whatever its name says; nothing was kept.", 400
+    kept = folder / name
+    with kept.open("wb") as file:
+        file.write(beginning)
+        while part := request.stream.read(1 << 20):
+            file.write(part)
+    if kept.stat().st_size != size:
+        kept.unlink()
+        return f"{name} did not arrive whole; send it again.", 400
+    desk().jobs.start("import", name, ["models", "import", "--", str(kept)], lambda: kept.unlink(missing_ok=True))
+    return "", 204
 
 
 @views.post("/models/<name>/<act>")

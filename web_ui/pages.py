@@ -13,6 +13,7 @@ from appliance import requests
 from appliance.brief import bench_cases
 from appliance.checklist import checklist_from_file
 from appliance.errors import ApplianceError, UsageError
+from appliance.likeness import MOST_BYTES, Likeness, read_likeness
 from appliance.profiles import load_profiles
 from appliance.requests import Wishes, make_request, shown_status
 from appliance.steps import Checklist
@@ -93,14 +94,23 @@ def make() -> BaseResponse | tuple[str, int]:
             drafts=_number(form.get("drafts", ""), 1, 16),
             seed=_number(form.get("seed", ""), 0, 2**31 - 1) or 1,
             faithful=bool(form.get("faithful")),
+            likeness=_likeness(),
         )
         checklist = checklist_of(form.get("checklist", ""))
         made = make_request(desk().config, form.get("brief", ""), wishes)
         with desk().pool.store() as store:
-            run = store.add_run(made, checklist=checklist)
+            run = store.add_run(made, checklist=checklist, picture=wishes.likeness.png if wishes.likeness else b"")
     except (ApplianceError, ModelError, ValueError) as error:
         return _home(form.to_dict(), str(error)), 400
     return redirect(url_for("runs.show", run_id=run.id), 303)
+
+
+def _likeness() -> Likeness | None:
+    """Raises UsageError."""
+    given = request.files.get("image")
+    if given is None or not given.filename:
+        return None
+    return read_likeness(given.stream.read(MOST_BYTES + 1), given.filename[:80])
 
 
 def checklist_of(text: str) -> Checklist | None:
