@@ -64,7 +64,7 @@ def _allow_files() -> None:
     if request.endpoint == "pages.make":
         request.max_content_length = MOST_BYTES + MOST_FORM_BYTES
     elif request.endpoint == "machine.upload_model":
-        request.max_content_length = None
+        request.max_content_length = sys.maxsize
 
 
 def _name_by_content(app: Flask) -> None:

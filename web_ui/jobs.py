@@ -50,8 +50,7 @@ class Jobs:
     ) -> Job:
         """Raises RunBusy while another job runs. `afterwards` is done when it has ended, however it did."""
         with self._lock:
-            if self._jobs and self._jobs[0].code is None:
-                raise RunBusy(f"“{self._jobs[0].about}” is still being worked on; wait for it or stop it.")
+            self.require_idle()
             job = Job(self._jobs[0].id + 1 if self._jobs else 1, kind, about, time.time())
             self._lines.clear()
             self._process = subprocess.Popen(
@@ -63,10 +62,14 @@ class Jobs:
                 errors="replace",
             )
             self._jobs.appendleft(job)
-            threading.Thread(
-                target=self._follow, args=(job, self._process, afterwards), name="job", daemon=True
-            ).start()
+            watched = (job, self._process, afterwards)
+            threading.Thread(target=self._follow, args=watched, name="job", daemon=True).start()
         return job
+
+    def require_idle(self) -> None:
+        """Raises RunBusy."""
+        if self._jobs and self._jobs[0].code is None:
+            raise RunBusy(f"“{self._jobs[0].about}” is still being worked on; wait for it or stop it.")
 
     def list(self) -> list[Job]:
         """Newest first."""

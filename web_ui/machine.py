@@ -100,6 +100,7 @@ def upload_model() -> tuple[str, int]:
     name = request.args.get("name", "")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,90}\.gguf", name):
         return "Only a file whose name is plain and ends in .gguf can be imported.", 400
+    desk().jobs.require_idle()
     folder = desk().config.home / UPLOADS
     folder.mkdir(exist_ok=True)
     size = request.content_length or 0

@@ -165,6 +165,11 @@ def test_language_goes_back_only_within_the_interface(visitor):
 
 
 def test_a_huge_form_is_refused_with_a_sentence(visitor):
-    answer = visitor.post("/runs", {"brief": "a" * 1_000_000})
-    assert answer.status_code == 413
-    assert "too large" in answer.text
+    long = visitor.post("/runs", {"brief": "a" * 100_000})
+    assert long.status_code == 400
+    assert "20000 are the limit" in long.text
+    huge = visitor.post("/runs", {"brief": "a" * 20_000_000})
+    assert huge.status_code == 413
+    assert "too large" in huge.text
+    elsewhere = visitor.post("/language", {"language": "a" * 1_000_000})
+    assert elsewhere.status_code == 413
