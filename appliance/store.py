@@ -275,6 +275,18 @@ class Store:
         rows = self._rows("SELECT step FROM steps WHERE run_id = ? AND n = ?", run_id, n)
         return msgspec.json.decode(rows[0][0], type=Step) if rows else None
 
+    def score_lines(self, run_ids: Sequence[str]) -> dict[str, list[tuple[float | None, float | None]]]:
+        """Appearance and functionality of every step, in order, for each of these runs."""
+        rows = self._rows(
+            "SELECT run_id, appearance, functionality FROM steps"
+            " WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, n",
+            json.dumps(list(run_ids)),
+        )
+        lines: dict[str, list[tuple[float | None, float | None]]] = {}
+        for run_id, looks, works in rows:
+            lines.setdefault(run_id, []).append((looks, works))
+        return lines
+
     def restore_step(self, run_id: str, n: int) -> int:
         """Add a step that is as step `n` was, and choose it. Returns its number. Raises RunBusy and UnknownRun."""
         with self._transaction():

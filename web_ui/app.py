@@ -15,12 +15,12 @@ from flask import Flask, render_template, request
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from appliance.config import Config, Origin
-from appliance.errors import ApplianceError, RunBusy, StoreBroken, StoreFull, UnknownRun
+from appliance.errors import ApplianceError
 from appliance.likeness import MOST_BYTES
 from models.errors import ModelError
 from web_ui import files, login, machine, pages, runs
 from web_ui.cards import LineCounts
-from web_ui.desk import Desk
+from web_ui.desk import Desk, status_of
 from web_ui.events import Bell
 from web_ui.jobs import Jobs
 from web_ui.pool import StorePool
@@ -117,14 +117,11 @@ def _when(text: str) -> str:
     return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M}"
 
 
-_STATUS: dict[type[Exception], int] = {UnknownRun: 404, RunBusy: 409, StoreFull: 507, StoreBroken: 503}
-
-
 def _answer_errors(app: Flask) -> None:
     """Every expected failure is one clear sentence on a page; none of them loses what was typed."""
 
     def told(error: Exception) -> tuple[str, int]:
-        status = next((code for cls, code in _STATUS.items() if isinstance(error, cls)), 400)
+        status = status_of(error)
         return render_template("error.html", status=status, said=str(error)), status
 
     def refused(error: HTTPException) -> tuple[str, int]:

@@ -11,6 +11,7 @@ from flask import current_app
 
 from appliance import requests
 from appliance.config import Config, Origin
+from appliance.errors import RunBusy, StoreBroken, StoreFull, UnknownRun
 from appliance.steps import Step
 from appliance.store import Run, Store
 from web_ui.cards import LineCounts
@@ -37,6 +38,14 @@ def desk() -> Desk:
     found = current_app.extensions["desk"]
     assert isinstance(found, Desk)
     return found
+
+
+_STATUS: dict[type[Exception], int] = {UnknownRun: 404, RunBusy: 409, StoreFull: 507, StoreBroken: 503}
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status that an expected failure is told with."""
+    return next((code for cls, code in _STATUS.items() if isinstance(error, cls)), 400)
 
 
 @contextmanager

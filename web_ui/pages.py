@@ -20,7 +20,8 @@ from appliance.steps import Checklist
 from appliance.store import WORKER, Run, Store
 from models.errors import ModelError
 from sandbox.kit import kit_files
-from web_ui.desk import desk
+from web_ui.desk import desk, status_of
+from web_ui.timeline import sparkline
 from web_ui.words import COOKIE, languages
 
 views = Blueprint("pages", __name__)
@@ -35,6 +36,8 @@ class Row:
     status: str
     looks: float | None
     works: float | None
+    lines: tuple[str, str]
+    """Points of both scores over all steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,18 @@ class State:
 
 
 def rows(store: Store, runs: list[Run]) -> list[Row]:
-    scores = store.best_scores([run.id for run in runs])
-    return [Row(run, shown_status(store, run), *scores.get(run.id, (None, None))) for run in runs]
+    ids = [run.id for run in runs]
+    scores, steps = store.best_scores(ids), store.score_lines(ids)
+    return [
+        Row(
+            *(run, shown_status(store, run), *scores.get(run.id, (None, None))),
+            lines=(
+                sparkline([looks for looks, _ in steps.get(run.id, [])]),
+                sparkline([works for _, works in steps.get(run.id, [])]),
+            ),
+        )
+        for run in runs
+    ]
 
 
 def state(store: Store) -> State:
@@ -101,7 +114,7 @@ def make() -> BaseResponse | tuple[str, int]:
         with desk().pool.store() as store:
             run = store.add_run(made, checklist=checklist, picture=wishes.likeness.png if wishes.likeness else b"")
     except (ApplianceError, ModelError, ValueError) as error:
-        return _home(form.to_dict(), str(error)), 400
+        return _home(form.to_dict(), str(error)), status_of(error)
     return redirect(url_for("runs.show", run_id=run.id), 303)
 
 

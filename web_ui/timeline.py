@@ -92,6 +92,16 @@ def timeline(steps: Sequence[Step], best: int | None) -> Timeline:
     )
 
 
+SPARK_WIDTH, SPARK_HEIGHT = 96, 24
+
+
+def sparkline(scores: Sequence[float | None]) -> str:
+    """Points of a small line through one score of all steps; what was not measured is left out."""
+    apart = SPARK_WIDTH / max(len(scores) - 1, 1)
+    measured = ((i * apart, score) for i, score in enumerate(scores) if score is not None)
+    return " ".join(f"{x:.1f},{SPARK_HEIGHT - 2 - (SPARK_HEIGHT - 4) * score / TOP_SCORE:.1f}" for x, score in measured)
+
+
 def _mark(step: Step, x_of: dict[int, int], track_of: dict[int, int], state: Standing) -> Mark:
     x, y = x_of[step.n], TREE_TOP + TRACK * track_of[step.n]
     looks, works = step.scores.appearance.score, step.scores.functionality.score

@@ -439,3 +439,20 @@ def test_only_one_job_at_a_time(home):
             break
         time.sleep(0.05)
     assert jobs.list()[0].code != 0
+
+
+def test_a_full_disk_is_said_to_be_and_the_brief_is_kept(visitor, store):
+    before = store.count_runs()
+    with visitor.client.application.extensions["desk"].pool.store() as used:
+        used._connection.execute("PRAGMA max_page_count = 1")  # as a full disk answers: nothing more may be added
+    answer = visitor.post("/runs", {"brief": "A bakery by the sea. " * 900})
+    assert answer.status_code == 507
+    assert "is full; free some space" in answer.text
+    assert "A bakery by the sea" in answer.text
+    assert store.count_runs() == before
+
+
+def test_a_list_shows_the_shape_of_each_run(visitor, run):
+    spark = visitor.text("/runs").split('class="spark"')[1].split("</svg>")[0]
+    assert spark.count("polyline") == 2
+    assert len(spark.split('class="looks" points="')[1].split('"')[0].split()) == 5
