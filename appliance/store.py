@@ -531,11 +531,11 @@ class Store:
         self._connection.execute(
             """DELETE FROM blobs WHERE sha256 NOT IN (
                  SELECT value FROM snapshots, json_each(snapshots.files)
-                 UNION SELECT json_extract(request, '$.likeness.sha256') FROM runs
+                 UNION SELECT coalesce(json_extract(request, '$.likeness.sha256'), '') FROM runs
                  UNION SELECT messages FROM completions UNION SELECT reply FROM completions
                  UNION SELECT json_extract(value, '$.sha256')
                        FROM steps, json_each(steps.step, '$.observation.pictures')
-                 UNION SELECT json_extract(act.value, '$.picture')
+                 UNION SELECT coalesce(json_extract(act.value, '$.picture'), '')
                        FROM steps, json_each(steps.step, '$.observation.traces') AS trace,
                             json_each(trace.value, '$.acts') AS act)"""
         )

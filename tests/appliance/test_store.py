@@ -16,10 +16,10 @@ import pytest
 from builders import step
 from sqlite_utils import Database
 
-from appliance.errors import StoreBroken, StoreFull, UnknownRun
+from appliance.errors import RunBusy, StoreBroken, StoreFull, UnknownRun
 from appliance.migrations import MIGRATIONS
-from appliance.steps import Checklist, ChecklistItem, DroppedItem, Picture, RunRequest
-from appliance.store import CompletionRecord, Store
+from appliance.steps import Checklist, ChecklistItem, DroppedItem, GuiAct, GuiTrace, LikenessRef, Picture, RunRequest
+from appliance.store import WORKER, CompletionRecord, Store
 from sandbox.owners import Owner
 from sandbox.workspace import snapshot
 
@@ -192,7 +192,7 @@ def test_a_blank_and_an_existing_database_end_with_the_same_schema(tmp_path):
         applied = [row[0] for row in db.execute("SELECT name FROM _sqlite_migrations")]
         manifest = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     db.close()
-    assert applied == ["m001_runs_steps_blobs", "m002_checklists"]
+    assert applied == ["m001_runs_steps_blobs", "m002_checklists", "m003_choices_and_edits"]
     assert json.dumps(sorted(manifest)).count("runs") == 1
 
 
@@ -220,3 +220,70 @@ def test_a_database_of_the_first_schema_is_migrated(tmp_path):
     with Store(tmp_path) as store:
         assert store.run("old").request.brief == "A page."
         assert store.checklist("old") is None
+
+
+def test_pictures_of_clicks_and_of_the_user_outlive_other_runs(store):
+    act, look = b"what a click showed", b"how it should look"
+    reference = LikenessRef(hashlib.sha256(look).hexdigest(), "#fff", "#000")
+    kept = store.add_run(replace(REQUEST, likeness=reference), picture=look)
+    gone = store.add_run(REQUEST)
+    trace = GuiTrace(
+        "t", "e", "m", (GuiAct("click", "x", picture=hashlib.sha256(act).hexdigest()),), "YES", "", "answered"
+    )
+    one = made(1)
+    one = replace(one, observation=replace(one.observation, traces=(trace,)))
+    store.add_step(kept.id, one, FILES, [act], {}, tip=1)
+    store.delete_run(gone.id)
+    assert store.blob(trace.acts[0].picture) == act
+    assert store.blob(reference.sha256) == look
+
+
+def test_restoring_adds_a_step_like_the_old_one_and_chooses_it(store):
+    run = store.add_run(REQUEST)
+    other = {"index.html": b"<h1>other</h1>"}
+    store.add_step(run.id, made(1), FILES, [], {}, tip=1)
+    store.add_step(run.id, made(2, other, parent=1), other, [], {}, tip=2)
+    store.set_status(run.id, "done")
+    assert store.restore_step(run.id, 1) == 3
+    first, _, third = store.steps(run.id)
+    assert (third.kind, third.parent, third.snapshot) == ("restore", 1, first.snapshot)
+    assert third.scores == first.scores
+    assert (store.run(run.id).tip, store.run(run.id).chosen) == (3, 3)
+    with pytest.raises(UnknownRun):
+        store.restore_step(run.id, 9)
+
+
+def test_an_edit_waits_until_a_step_was_made_of_it(store):
+    run = store.add_run(REQUEST)
+    store.add_step(run.id, made(1), FILES, [], {}, tip=1)
+    store.set_status(run.id, "done")
+    store.add_edit(run.id, 1, "index.html", "<h1>mine</h1>")
+    assert store.next_queued().id == run.id
+    edit = store.next_edit(run.id)
+    assert (edit.parent, edit.was, edit.path, edit.content) == (1, "done", "index.html", "<h1>mine</h1>")
+    store.add_step(run.id, made(2, parent=1), FILES, [], {}, tip=2, edit=edit)
+    assert store.next_edit(run.id) is None
+    assert store.run(run.id).chosen == 2
+
+
+def test_what_a_worker_has_in_hand_is_not_touched(store):
+    run = store.add_run(REQUEST)
+    store.add_step(run.id, made(1), FILES, [], {}, tip=1)
+    store.take_lease(WORKER)
+    store.set_status(run.id, "running")
+    for act in (lambda: store.restore_step(run.id, 1), lambda: store.add_edit(run.id, 1, "a", "b")):
+        with pytest.raises(RunBusy):
+            act()
+    assert len(store.steps(run.id)) == 1
+    assert store.next_edit(run.id) is None
+
+
+def test_scores_of_many_runs_are_read_at_once(store):
+    one, two = store.add_run(REQUEST), store.add_run(REQUEST)
+    store.add_step(one.id, made(1, appearance=3.0), FILES, [], {}, tip=1)
+    store.add_step(one.id, made(2, appearance=4.0), FILES, [], {}, tip=2)
+    store.set_status(one.id, "done", best=2)
+    lines = store.score_lines([one.id, two.id])
+    assert [looks for looks, _ in lines[one.id]] == [3.0, 4.0]
+    assert two.id not in lines
+    assert store.best_scores([one.id, two.id])[one.id][0] == 4.0
