@@ -9,13 +9,13 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from msgspec import to_builtins
 
 from appliance import prompts
-from appliance.artifact import STRICT, Reading, looks_looped, parse_artifact
+from appliance.artifact import STRICT, Reading, parse_artifact
 from appliance.assets import complete
 from appliance.changes import apply_changes
 from appliance.context import ContextFull, Turn, conversation
@@ -53,17 +53,16 @@ from appliance.store import CompletionRecord, HandEdit, Run, Store
 from appliance.strategy import Draft, Mend, next_move
 from appliance.strategy import Turn as TakeTurn
 from appliance.tester import SiteTester
-from models.chat import ChatMessage, ChatModel, Completion, Sampling
+from appliance.writing import Cancelled, Writer, usage_of
+from models.chat import ChatModel
 from models.errors import ContextOverflow, ModelError
 from sandbox.browser import Browser
 from sandbox.errors import SandboxError
 from sandbox.workspace import snapshot
 
-MAX_CONTINUATIONS = 2
 REPAIR_TOKENS = 1200
 """Enough for a script of a page; a repair that finds no end by then is none."""
 BY_HAND = "by hand: "
-_TEXT_EVENT_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +89,6 @@ class Parts:
     """Clicks through the checklist when the coder asks for it; None where no model is qualified."""
     sees: bool = False
     """Whether the coder can be shown pictures."""
-
-
-class Cancelled(Exception):
-    """The user asked to stop; finished steps are kept."""
 
 
 def work(run: Run, parts: Parts) -> Stop:
@@ -150,6 +145,7 @@ class _Loop:
         self.run, self.parts, self.site = run, parts, site
         self.request = run.request
         self.reading = STRICT if parts.rules.strict_reading else Reading()
+        self.writer = Writer(run, parts.store, parts.model, parts.profile, parts.cancelled, parts.tell)
         self.checklist = self._agreed_checklist()
 
     def _agreed_checklist(self) -> Checklist:
@@ -168,30 +164,13 @@ class _Loop:
         """Several drafts of one start, decoded together; what a killed attempt has finished is not repeated."""
         base = self.parts.store.files(self.run.base)
         messages = prompts.opening(self.request, self.parts.profile, base, self._picture())
-        todo = [n for n in ns if self.parts.store.completion(self.run.id, n) is None]
-        if todo:
-            self.parts.tell("stage", {"stage": "thinking", "n": ns[0], "drafts": len(todo)})
-            progress = _Progress(self.parts.tell, todo)
-            start = prompts.beginning(self.request, self.parts.profile, base)
-            completions = self.parts.model.drafts(
-                messages,
-                [self._sampling(n) for n in todo],
-                prefill=start,
-                on_text=progress,
-                cancelled=self.parts.cancelled,
-            )
-            self._stop_if_cancelled(completions[0])
-            ended = any(completion.finish == "stop" for completion in completions)
-            for n, completion in zip(todo, completions, strict=True):
-                # A draft that finds no end is no loss beside others that did; going on with it alone costs minutes.
-                whole = replace(completion, text=start + completion.text)
-                self._keep(n, messages, whole if ended else self._continued(messages, start, completion, n))
+        self.writer.drafts(ns, messages, prompts.beginning(self.request, self.parts.profile, base))
         for i, n in enumerate(ns):
             began = time.monotonic()
-            record = self._record(n)
+            record = self.writer.record(n)
             artifact = parse_artifact(record.reply, cut=record.finish == "length", reading=self.reading)
             aim = f"draft {i + 1} of {len(ns)}"
-            self._commit(n, "draft", None, base, artifact, _usage(record), began, aim)
+            self._commit(n, "draft", None, base, artifact, usage_of(record), began, aim)
 
     def turn(self, steps: Sequence[Step], tip: int | None) -> None:
         """One turn of the stepwise conversation."""
@@ -204,10 +183,10 @@ class _Loop:
         talk = conversation(opening, turns, self.parts.model.count_tokens, budget)
         if talk.compacted_turns:
             self.parts.tell("compaction", {"n": n, "turns": talk.compacted_turns, "tokens": talk.tokens})
-        record = self._completed(n, talk.messages)
+        record = self.writer.reply(n, talk.messages)
         artifact = parse_artifact(record.reply, cut=record.finish == "length", reading=self.reading)
         notes = (f"{talk.compacted_turns} earlier turns were compacted",) if talk.compacted_turns else ()
-        self._commit(n, _kind(artifact), tip, base, artifact, _usage(record), began, "", notes)
+        self._commit(n, _kind(artifact), tip, base, artifact, usage_of(record), began, "", notes)
 
     def mend(self, steps: Sequence[Step], tip: int | None, findings: Sequence[Finding]) -> None:
         """A scoped repair of one kind of finding; kept only if the score rises and nothing new breaks."""
@@ -220,7 +199,7 @@ class _Loop:
             patch = feature_patch(page, self.checklist.items[item_number(finding)], self.request.brief)
         else:
             patch = mend_messages(base, findings, self.request.brief, again=tried > 0)
-        record = self._completed(n, patch.messages, patch.start, REPAIR_TOKENS)
+        record = self.writer.reply(n, patch.messages, patch.start, REPAIR_TOKENS)
         artifact = read_patch(patch, record.reply, cut=record.finish == "length")
         before = next(step for step in steps if step.n == tip)
         self._commit_repair(n, before, base, artifact, record, began, finding, patch)
@@ -254,90 +233,13 @@ class _Loop:
         self.parts.tell("warning", {"text": f"step {n} broke and the run goes on: {error}"})
         record = self.parts.store.completion(self.run.id, n)
         look = Look(Observation("parse", error=f"the step broke: {error}"), {}, self._files(steps, tip))
-        step = self._step(n, "build", tip, look, _usage(record) if record else Usage(), time.monotonic(), "")
+        step = self._step(n, "build", tip, look, usage_of(record) if record else Usage(), time.monotonic(), "")
         self._store(replace(step, verdict="rejected", signal="broke", finding_key=key), look, tip=tip)
-
-    # -- the model -------------------------------------------------------------------------------------------------
 
     def _picture(self) -> bytes:
         """The user's picture for a model that sees; empty for others, which are told its colours."""
         likeness = self.request.likeness
         return self.parts.store.blob(likeness.sha256) if likeness and self.parts.sees else b""
-
-    def _sampling(self, n: int) -> Sampling:
-        profile = self.parts.profile
-        return Sampling(
-            temperature=profile.temperature,
-            top_p=profile.top_p,
-            max_tokens=profile.max_tokens,
-            seed=self.request.seed * 1000 + n,
-            repeat_penalty=profile.repeat_penalty,
-        )
-
-    def _completed(
-        self, n: int, messages: Sequence[ChatMessage], start: str = "", most_tokens: int = 0
-    ) -> CompletionRecord:
-        """The model's reply for step `n`, from the store if a killed attempt got that far."""
-        if record := self.parts.store.completion(self.run.id, n):
-            return record
-        self.parts.tell("stage", {"stage": "thinking", "n": n})
-        progress = _Progress(self.parts.tell, [n])
-        sampling = self._sampling(n)
-        if most_tokens:
-            sampling = replace(sampling, max_tokens=min(most_tokens, sampling.max_tokens))
-        completion = self.parts.model.chat(
-            messages,
-            sampling,
-            prefill=start,
-            on_text=lambda text: progress(0, text),
-            cancelled=self.parts.cancelled,
-        )
-        self._stop_if_cancelled(completion)
-        whole = replace(completion, text=start + completion.text)
-        return self._keep(n, messages, whole if most_tokens else self._continued(messages, start, completion, n))
-
-    def _continued(self, messages: Sequence[ChatMessage], start: str, completion: Completion, n: int) -> Completion:
-        """The reply with its given start; one that the token limit cut off goes on, unless it only repeats itself."""
-        completion = replace(completion, text=start + completion.text)
-        for _ in range(MAX_CONTINUATIONS):
-            if completion.finish != "length" or looks_looped(completion.text):
-                break
-            self.parts.tell("stage", {"stage": "continuing", "n": n})
-            try:
-                more = self.parts.model.chat(
-                    messages, self._sampling(n), prefill=completion.text, cancelled=self.parts.cancelled
-                )
-            except ContextOverflow:
-                break
-            self._stop_if_cancelled(more)
-            completion = replace(
-                more,
-                text=completion.text + more.text,
-                prompt_tokens=completion.prompt_tokens,
-                evaluated_tokens=completion.evaluated_tokens + more.evaluated_tokens,
-                completion_tokens=completion.completion_tokens + more.completion_tokens,
-                seconds=completion.seconds + more.seconds,
-            )
-        return completion
-
-    def _stop_if_cancelled(self, completion: Completion) -> None:
-        if completion.finish == "cancelled":
-            raise Cancelled
-
-    def _keep(self, n: int, messages: Sequence[ChatMessage], completion: Completion) -> CompletionRecord:
-        usage = Usage(
-            completion.prompt_tokens, completion.evaluated_tokens, completion.completion_tokens, completion.seconds
-        )
-        record = CompletionRecord(
-            prompts.as_pairs(messages), completion.text, completion.finish, {"usage": asdict(usage)}
-        )
-        self.parts.store.add_completion(self.run.id, n, record)
-        return record
-
-    def _record(self, n: int) -> CompletionRecord:
-        record = self.parts.store.completion(self.run.id, n)
-        assert record is not None
-        return record
 
     # -- looking and committing ------------------------------------------------------------------------------------
 
@@ -360,7 +262,7 @@ class _Loop:
         return turns
 
     def _past(self, step: Step) -> Turn:
-        record = self._record(step.n)
+        record = self.writer.record(step.n)
         artifact = parse_artifact(record.reply, cut=record.finish == "length", reading=self.reading)
         said = feedback(step, self.request, self.checklist.items, artifact.problems)
         return Turn(record.reply, said, self.parts.store.files(step.snapshot))
@@ -458,7 +360,7 @@ class _Loop:
     ) -> None:
         look = self._looked(base, artifact, before.n)
         aim = f"repair ({patch.scope}): {describe(finding)}"[:300]
-        step = self._step(n, "repair", before.n, look, _usage(record), began, aim)
+        step = self._step(n, "repair", before.n, look, usage_of(record), began, aim)
         kept = _is_sound(step, before) and self._is_better(step, before, look)
         step = replace(step, verdict="kept" if kept else "rejected", finding_key=finding_key(finding))
         self._store(step, look, tip=n if kept else before.n)
@@ -514,24 +416,6 @@ class _Loop:
         self.parts.tell("step", {"n": step.n})
 
 
-class _Progress:
-    """Text as it comes, told at most twice a second."""
-
-    def __init__(self, tell: Callable[[str, Mapping[str, Any]], None], ns: Sequence[int]) -> None:
-        self._tell, self._ns = tell, ns
-        self._held: dict[int, list[str]] = {n: [] for n in ns}
-        self._told = time.monotonic()
-
-    def __call__(self, slot: int, text: str) -> None:
-        self._held[self._ns[slot]].append(text)
-        if time.monotonic() - self._told < _TEXT_EVENT_EVERY_S:
-            return
-        self._told = time.monotonic()
-        self._tell("text", {str(n): "".join(held) for n, held in self._held.items() if held})
-        for held in self._held.values():
-            held.clear()
-
-
 def _is_sound(step: Step, before: Step) -> bool:
     """A repair opens, adds no error and breaks no replay."""
     if step.observation.stage != "done" or (step.has_error and not before.has_error):
@@ -541,10 +425,6 @@ def _is_sound(step: Step, before: Step) -> bool:
 
 def _picture(name: str, png: bytes) -> Picture:
     return Picture(name, hashlib.sha256(png).hexdigest(), int.from_bytes(png[16:20]))  # width: bytes 16-19 of the IHDR
-
-
-def _usage(record: CompletionRecord) -> Usage:
-    return Usage(**record.record["usage"])
 
 
 def _kind(artifact: Artifact) -> StepKind:

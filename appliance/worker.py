@@ -15,11 +15,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal, Protocol
 
-from appliance.agent import Cancelled, Parts, work
+from appliance.agent import Parts, work
 from appliance.errors import ApplianceError, RunBusy, is_missing_part
 from appliance.export import export_run
 from appliance.requests import best_of
 from appliance.store import WORKER, Run, Store
+from appliance.writing import Cancelled
 from models.errors import ModelError
 from sandbox.errors import SandboxError
 
