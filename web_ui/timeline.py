@@ -13,15 +13,20 @@ from typing import Literal
 from appliance.decide import lineage
 from appliance.steps import Step
 
-NARROWEST, WIDEST = 32, 96
+NARROWEST, WIDEST = 40, 160
 WIDTH = 1200
 """What the columns of a short run share; a longer one is scrolled."""
 LEFT = 32
 TOP = 16
-SCORES_HEIGHT = 120
-TREE_TOP = TOP + SCORES_HEIGHT + 32
-TRACK = 16
+SCORES_HEIGHT = 176
+NUMBERS_Y = TOP + SCORES_HEIGHT + 20
+TREE_TOP = TOP + SCORES_HEIGHT + 40
+TRACK = 24
 TOP_SCORE = 5.0
+NUDGE = 6
+
+_Span = tuple[int, int, bool]
+"""From the step a branch comes from to its last one, and whether it is a single try."""
 
 Standing = Literal["best", "kept", "rejected", "left", "failed"]
 
@@ -32,6 +37,9 @@ class Mark:
 
     n: int
     x: int
+    looks_x: int
+    works_x: int
+    """Beside each other where the scores are the same."""
     looks: float | None
     works: float | None
     y: int
@@ -53,6 +61,8 @@ class Timeline:
     works: str
     grid: tuple[tuple[int, float], ...]
     """Score and its height."""
+    numbers_y: int = NUMBERS_Y
+    """Height of the steps' numbers."""
 
 
 def standing(step: Step, best: int | None, line: set[int]) -> Standing:
@@ -110,13 +120,14 @@ def _mark(step: Step, x_of: dict[int, int], track_of: dict[int, int], state: Sta
         x0, y0 = x_of[step.parent], TREE_TOP + TRACK * track_of[step.parent]
         bend = f"V{y - 6}q0,6 6,6" if y > y0 else f"V{y + 6}q0,-6 6,-6" if y < y0 else ""
         edge = f"M{x0},{y0}{bend}H{x}"
-    return Mark(step.n, x, height_of(looks), height_of(works), y, state, edge)
+    apart = NUDGE if looks is not None and works is not None and abs(looks - works) < 0.25 else 0
+    return Mark(step.n, x, x - apart, x + apart, height_of(looks), height_of(works), y, state, edge)
 
 
 def _tracks(steps: Sequence[Step], line: set[int]) -> dict[int, int]:
     """Track of each step: 0 for the line; a branch takes the first one that nobody else uses between its ends."""
     track_of = dict.fromkeys(line, 0)
-    used: list[list[tuple[int, int]]] = [[(step.n, step.n) for step in steps if step.n in line]]
+    used: list[list[_Span]] = [[(step.n, step.n, False) for step in steps if step.n in line]]
     children = {step.n: [other.n for other in steps if other.parent == step.n] for step in steps}
     for step in steps:
         if step.n in track_of:
@@ -124,7 +135,8 @@ def _tracks(steps: Sequence[Step], line: set[int]) -> dict[int, int]:
         branch = [step.n]
         while onward := [n for n in children[branch[-1]] if n not in track_of]:
             branch.append(onward[-1])
-        span = (step.parent if step.parent is not None else branch[0], branch[-1])
+        is_leaf = len(branch) == 1 and step.parent is not None
+        span = (step.parent if step.parent is not None else branch[0], branch[-1], is_leaf)
         track = next((i for i, taken in enumerate(used) if i and not _overlaps(taken, span)), len(used))
         if track == len(used):
             used.append([])
@@ -133,5 +145,9 @@ def _tracks(steps: Sequence[Step], line: set[int]) -> dict[int, int]:
     return track_of
 
 
-def _overlaps(taken: Sequence[tuple[int, int]], span: tuple[int, int]) -> bool:
-    return any(first <= span[1] and span[0] <= last for first, last in taken)
+def _overlaps(taken: Sequence[_Span], span: _Span) -> bool:
+    """Single tries from one step may share a track: they hang on one line."""
+    start, end, is_leaf = span
+    return any(
+        first <= end and start <= last and not (leaf and is_leaf and first == start) for first, last, leaf in taken
+    )
