@@ -19,7 +19,7 @@ from appliance.errors import ApplianceError
 from appliance.likeness import MOST_BYTES
 from models.errors import ModelError
 from web_ui import files, login, machine, pages, runs
-from web_ui.cards import LineCounts
+from web_ui.cards import LineCounts, signed
 from web_ui.desk import Desk, status_of
 from web_ui.events import Bell
 from web_ui.jobs import Jobs
@@ -83,7 +83,9 @@ def _name_by_content(app: Flask) -> None:
 
 def _speak(app: Flask) -> None:
     """Texts and the forms of numbers for templates."""
-    app.jinja_env.filters.update(score=_score, seconds=told_seconds, size=_size, when=_when)
+    app.jinja_env.filters.update(
+        score=_score, signed=signed, seconds=told_seconds, size=_size, when=_when, moment=_moment
+    )
 
     @app.context_processor
     def words() -> dict[str, Any]:
@@ -117,12 +119,17 @@ def _when(text: str) -> str:
     return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M}"
 
 
+def _moment(text: str) -> str:
+    return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
 def _answer_errors(app: Flask) -> None:
     """Every expected failure is one clear sentence on a page; none of them loses what was typed."""
 
     def told(error: Exception) -> tuple[str, int]:
         status = status_of(error)
-        return render_template("error.html", status=status, said=str(error)), status
+        said = spoken()("error.404") if status == 404 else str(error)
+        return render_template("error.html", status=status, said=said), status
 
     def refused(error: HTTPException) -> tuple[str, int]:
         status = error.code or 500

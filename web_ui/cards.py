@@ -30,6 +30,8 @@ class StepCard:
     changes: tuple[FileChange, ...]
     desktop: Picture | None
     phone: Picture | None
+    against: tuple[str, str] | None = None
+    """For a rejected step: by how much its scores differ from its parent's, as text."""
 
     @property
     def added(self) -> int:
@@ -108,8 +110,24 @@ def cards(store: Store, run: Run, steps: Sequence[Step], best: int | None, count
         pictures = {picture.name: picture for picture in step.observation.pictures}
         found = counts.changes(store, manifests[before], manifests[step.snapshot])
         state = standing(step, best, line)
-        made.append(StepCard(step, state, found, pictures.get("desktop"), pictures.get("phone")))
+        against = _against(step, by_n[step.parent]) if state == "rejected" and step.parent in by_n else None
+        made.append(StepCard(step, state, found, pictures.get("desktop"), pictures.get("phone"), against))
     return made
+
+
+def _against(step: Step, parent: Step) -> tuple[str, str]:
+    pairs = (
+        (step.scores.appearance.score, parent.scores.appearance.score),
+        (step.scores.functionality.score, parent.scores.functionality.score),
+    )
+    looks, works = (signed(new - old) if new is not None and old is not None else "–" for new, old in pairs)
+    return looks, works
+
+
+def signed(difference: float) -> str:
+    """`+0.5`, `−0.5`, `±0.0`."""
+    rounded = round(difference, 1)
+    return "±0.0" if rounded == 0 else f"{rounded:+.1f}".replace("-", "−")
 
 
 def ticks(checklist: Checklist | None, step: Step | None) -> list[Tick]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
@@ -44,6 +44,8 @@ class Board:
     worker: bool
     position: int
     """Place in the queue, from 1; 0 when it is not in it."""
+    why: tuple[str, int]
+    """Why the best step is the best: the text's key, and how many versions it was compared with."""
     warnings: tuple[str, ...]
     judges: tuple[str, ...]
     stage: str
@@ -75,10 +77,20 @@ def board(store: Store, run_id: str) -> Board:
         since=store.last_event(run.id, "step"),
         worker=store.lease_holder(WORKER) is not None,
         position=queue.index(run.id) + 1 if run.id in queue else 0,
+        why=_why(run, best, steps),
         warnings=tuple(dict.fromkeys(_warnings(told))),
         judges=next((tuple(event.data["roles"]) for event in reversed(told) if event.kind == "judges"), ()),
         stage=store.last_stage(run.id),
     )
+
+
+def _why(run: Run, best: Step | None, steps: Sequence[Step]) -> tuple[str, int]:
+    sound = [step for step in steps if step.verdict == "kept" and not step.has_error]
+    if run.chosen is not None:
+        return "best.because_chosen", 0
+    if best is None or best.has_error:
+        return "best.because_least", 0
+    return ("best.because_faithful" if run.request.rules == "faithful" else "best.because"), len(sound)
 
 
 def _warnings(told: list[Event]) -> Iterator[str]:
@@ -96,7 +108,7 @@ def show(run_id: str) -> str:
 @views.get("/board")
 def board_now(run_id: str) -> str:
     with opened(run_id) as (store, run):
-        return render_template("_board.html", board=board(store, run.id))
+        return render_template("_board.html", board=board(store, run.id), stages=spoken().group("stage"))
 
 
 @views.get("/events")

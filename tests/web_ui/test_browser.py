@@ -129,7 +129,7 @@ def test_a_site_is_watched_being_made_stopped_and_gone_on_with(changing, window,
     assert window.js("return location.pathname") == path
     assert "is the best so far" in window.js("return document.querySelector('#board').innerText")
     assert window.js("return document.querySelectorAll('.ticks li').length") >= 4
-    window.js("document.activeElement.blur()")
+    window.js("document.activeElement.blur(); window.confirm = () => true")
     window.press("x")
     time.sleep(0.5)
     working.gate.release()  # the reply in hand ends; then the run does
@@ -137,7 +137,7 @@ def test_a_site_is_watched_being_made_stopped_and_gone_on_with(changing, window,
     made = store.run("last")
     kept = len(store.steps(made.id))
     assert kept >= 2
-    window.js("[...document.querySelectorAll('.actions button')].find((b) => b.innerText === 'Go on').click()")
+    window.js("[...document.querySelectorAll('.actions button')].find((b) => b.innerText === 'Continue').click()")
     for _ in range(8):
         working.gate.release()
     window.wait("return document.querySelector('.chip').innerText === 'done'", seconds=120)

@@ -46,6 +46,14 @@
 
   // -- keys ----------------------------------------------------------------------------------------------------------
   const steps = () => [...document.querySelectorAll('.card h3 a[data-step]')]
+  const stop = () => {
+    const button = $('.act button.stop')
+    if (button && confirm($('#keys').dataset.sure)) button.closest('form').requestSubmit()
+  }
+  const letters = $('#letters')
+  letters.checked = localStorage.getItem('letters') !== 'off'
+  letters.addEventListener('change', () => localStorage.setItem('letters', letters.checked ? 'on' : 'off'))
+  $('[data-keys]')?.addEventListener('click', () => $('#keys').showModal())
   const go = (key) => {
     const link = $(`a[data-key="${key}"]`)
     if (link) return link.click()
@@ -59,8 +67,9 @@
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) return document.activeElement?.closest('form[data-send]')?.requestSubmit()
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName) || document.activeElement?.isContentEditable) return
+    if (localStorage.getItem('letters') === 'off') return
     if (event.key === '?') $('#keys').showModal()
-    else if (event.key === 'x') $('.act button.stop')?.closest('form').requestSubmit()
+    else if (event.key === 'x') stop()
     else if (event.key === 'j' || event.key === 'k') go(event.key)
   })
 
@@ -73,7 +82,7 @@
     const idea = event.target.closest('[data-fill]')
     if (!idea) return
     const field = document.getElementById(idea.dataset.fill)
-    field.value = idea.textContent
+    field.value = idea.textContent.trim()
     field.focus()
   })
 
@@ -99,6 +108,10 @@
       sending.send(file)
     })
   }
+
+  const drawing = $('.timeline .scroll')
+  const band = $('.best-band')
+  if (drawing && band) drawing.scrollLeft = band.x.baseVal.value - drawing.clientWidth / 2
 
   // -- comparison ----------------------------------------------------------------------------------------------------
   const slider = $('[data-slider]')
