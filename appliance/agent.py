@@ -167,7 +167,7 @@ class _Loop:
         self.writer.drafts(ns, messages, prompts.beginning(self.request, self.parts.profile, base))
         for i, n in enumerate(ns):
             began = time.monotonic()
-            record = self.writer.record(n)
+            record = self.writer.written(n)
             artifact = parse_artifact(record.reply, cut=record.finish == "length", reading=self.reading)
             aim = f"draft {i + 1} of {len(ns)}"
             self._commit(n, "draft", None, base, artifact, usage_of(record), began, aim)
@@ -255,14 +255,13 @@ class _Loop:
             if step.kind == "edit" and turns:
                 files = self._files(steps, step.n)
                 path = step.aim.removeprefix(BY_HAND)
-                told = prompts.changed_by_hand(path, files[path].decode("utf-8", "replace"))
+                told = prompts.changed_by_hand(path, files.get(path, b"").decode("utf-8", "replace"))
                 turns[-1] = replace(turns[-1], feedback=f"{turns[-1].feedback}\n\n{told}", files=files)
-            elif step.kind not in ("edit", "restore"):
-                turns.append(self._past(step))
+            elif record := self.writer.record(step.n):  # a restored step, or one that broke early, has none
+                turns.append(self._past(step, record))
         return turns
 
-    def _past(self, step: Step) -> Turn:
-        record = self.writer.record(step.n)
+    def _past(self, step: Step, record: CompletionRecord) -> Turn:
         artifact = parse_artifact(record.reply, cut=record.finish == "length", reading=self.reading)
         said = feedback(step, self.request, self.checklist.items, artifact.problems)
         return Turn(record.reply, said, self.parts.store.files(step.snapshot))

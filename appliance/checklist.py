@@ -27,7 +27,7 @@ from appliance.checklist_check import (
 )
 from appliance.errors import UsageError
 from appliance.prompts import fill
-from appliance.steps import Checklist, ChecklistItem, ItemKind, Proof
+from appliance.steps import FROM_FILE, Checklist, ChecklistItem, ItemKind, Proof
 from models.chat import ChatMessage, ChatModel, Completion, JsonSchema, Sampling
 from models.errors import ContextOverflow
 
@@ -146,7 +146,7 @@ def checklist_from_file(source: Path | str) -> Checklist:
         raise UsageError(f"{name} holds no items; give a list of tests with `task` and `expected`.")
     if len(entries) > MOST_IN_FILE:
         raise UsageError(f"{name} holds {len(entries)} items, {MOST_IN_FILE} are the limit.")
-    return Checklist(tuple(_file_item(f"{name}, item {n}", entry) for n, entry in enumerate(entries, 1)), (), "file")
+    return Checklist(tuple(_file_item(f"{name}, item {n}", entry) for n, entry in enumerate(entries, 1)), (), FROM_FILE)
 
 
 def _text(path: Path) -> str:

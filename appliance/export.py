@@ -156,9 +156,11 @@ def _message(step: Step) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> None:
-    """git without the user's configuration, hooks or signing: the export must not depend on them."""
+    """git without anybody's configuration: an export must not depend on the user's, and one that the site brings along
+    (`.gitconfig`) could name programs to run."""
     who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in _WHO.items()}
-    environment = {**who, "PATH": os.environ.get("PATH", os.defpath), "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(folder)}
+    nobodys = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "HOME": "/nonexistent"}
+    environment = {**who, **nobodys, "PATH": os.environ.get("PATH", os.defpath)}
     try:
         subprocess.run(("git", *arguments), cwd=folder, env=environment, check=True, capture_output=True)
     except FileNotFoundError as error:

@@ -51,7 +51,7 @@ def read_likeness(content: bytes, name: str) -> Likeness:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
             width, height = opened.size
             picture = opened.convert("RGB") if width * height <= MOST_PIXELS else None
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UsageError(f"{name} is no PNG, JPEG or WebP picture; save it as one of these.") from error
     if picture is None:
         raise UsageError(f"{name} has {width} × {height} pixels; make the picture smaller.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from appliance.brief import check_brief
@@ -11,7 +12,7 @@ from appliance.decide import FAITHFUL, FIXED, Rules, deliverable
 from appliance.errors import ConfigError, UnknownRun, UsageError
 from appliance.likeness import Likeness
 from appliance.profiles import Profile, load_profiles
-from appliance.steps import LikenessRef, RunRequest, Step
+from appliance.steps import FROM_FILE, LikenessRef, RunRequest, Step
 from appliance.store import WORKER, Run, Store
 from models.catalog import load_catalog
 from models.fetch import ModelShelf
@@ -87,9 +88,14 @@ def rules_of(request: RunRequest) -> Rules:
 
 def best_of(store: Store, run: Run) -> Step | None:
     """The step that would be delivered now: the user's choice, else the best; None while none shows a page."""
+    return best_among(run, store.steps(run.id))
+
+
+def best_among(run: Run, steps: Sequence[Step]) -> Step | None:
+    """The same, for steps that were read already."""
     if run.chosen is not None:
-        return find_step(store, run, run.chosen)
-    return deliverable(store.steps(run.id), rules_of(run.request))
+        return next((step for step in steps if step.n == run.chosen), None)
+    return deliverable(steps, rules_of(run.request))
 
 
 def require_best(store: Store, run: Run) -> Step:
@@ -118,7 +124,9 @@ def fork(
         steps=steps or run.request.steps,
         seed=run.request.seed if seed is None else seed,
     )
-    return store.add_run(request, origin=(run.id, step.n), base=step.snapshot)
+    tests = store.checklist(run.id)
+    own = tests if tests and tests.origin == FROM_FILE else None  # others are drawn from the brief again
+    return store.add_run(request, origin=(run.id, step.n), base=step.snapshot, checklist=own)
 
 
 def resume(store: Store, run: Run, steps: int | None = None) -> Run:
@@ -134,13 +142,15 @@ def resume(store: Store, run: Run, steps: int | None = None) -> Run:
 
 def cancel(store: Store, run: Run) -> str:
     """Stop a run; what is finished is kept. Returns what came of it, in words."""
-    if run.status == "running" and store.lease_holder(WORKER):
-        store.request_cancel(run.id)
-        return f"Run {run.id} is being stopped."
-    if run.status in ("queued", "running"):
-        store.set_status(run.id, "stopped", "cancelled")
-        return f"Run {run.id} is stopped."
-    return f"Run {run.id} is not running; it is {run.status}."
+    match store.cancel(run.id):
+        case "asked":
+            return f"Run {run.id} is being stopped."
+        case "given up":
+            return f"The edit of run {run.id} that was waiting is given up."
+        case "stopped":
+            return f"Run {run.id} is stopped."
+        case _:
+            return f"Run {run.id} is not running; it is {run.status}."
 
 
 def shown_status(store: Store, run: Run) -> str:

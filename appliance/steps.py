@@ -127,9 +127,12 @@ class DroppedItem:
     reason: str
 
 
+FROM_FILE = "file"
+
+
 @dataclass(frozen=True, slots=True)
 class Checklist:
-    """`origin` says who wrote it: `file`, or a model's name."""
+    """`origin` says who wrote it: `FROM_FILE` where the user did, or a model's name."""
 
     items: tuple[ChecklistItem, ...] = ()
     dropped: tuple[DroppedItem, ...] = ()

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from sqlite_utils import Database
@@ -212,6 +212,37 @@ class Store:
             )
             self._event(run_id, "status", {"status": status, "reason": reason})
 
+    def begin(self, run: Run) -> bool:
+        """Make a run `running` if it still has the status that the caller saw; False if somebody changed it since."""
+        with self._transaction():
+            changed = self._connection.execute(
+                "UPDATE runs SET status = 'running', stop_reason = '', cancel = 0 WHERE id = ? AND status = ?",
+                (run.id, run.status),
+            )
+            if changed.rowcount:
+                self._event(run.id, "status", {"status": "running", "reason": ""})
+        return bool(changed.rowcount)
+
+    def cancel(self, run_id: str) -> Literal["asked", "stopped", "given up", "over"]:
+        """Ask the living worker to stop a run, or stop it at once where none has it in hand. An edit by hand that still
+        waits is given up, and the run is again what it was before."""
+        with self._transaction():
+            status = self.run(run_id).status
+            holder = self._holder(WORKER)
+            edit = self.next_edit(run_id)
+            if status == "running" and holder and is_alive(holder):
+                self._connection.execute("UPDATE runs SET cancel = 1 WHERE id = ?", (run_id,))
+                return "asked"
+            if status not in ("queued", "running"):
+                return "over"
+            self._connection.execute("DELETE FROM edits WHERE run_id = ?", (run_id,))
+            after, reason = (edit.was, "") if edit and edit.was != "queued" else ("stopped", "cancelled")
+            self._connection.execute(
+                "UPDATE runs SET status = ?, stop_reason = ?, cancel = 0 WHERE id = ?", (after, reason, run_id)
+            )
+            self._event(run_id, "status", {"status": after, "reason": reason})
+        return "given up" if edit and edit.was != "queued" else "stopped"
+
     def set_engine(self, run_id: str, engine: str) -> None:
         with self._transaction():
             self._connection.execute("UPDATE runs SET engine = ? WHERE id = ?", (engine, run_id))
@@ -305,7 +336,8 @@ class Store:
         """Queue the run for a look at a file that was changed by hand. Raises RunBusy."""
         with self._transaction():
             self._refuse_busy(run_id)
-            was = self._rows("SELECT status FROM runs WHERE id = ?", run_id)[0][0]
+            waiting = self.next_edit(run_id)
+            was = waiting.was if waiting else self.run(run_id).status
             self._connection.execute(
                 "INSERT INTO edits (run_id, parent, was, at, path, content) VALUES (?,?,?,?,?,?)",
                 (run_id, parent, was, _now(), path, content),
@@ -471,10 +503,13 @@ class Store:
 
     def requeue_orphans(self) -> list[str]:
         """Runs left `running` by a worker that died go back to the queue. Call with the worker lease in hand."""
-        orphans = [run.id for run in self.runs(status="running")]
-        for run_id in orphans:
-            self.set_status(run_id, "queued", "the worker was interrupted; going on from the last finished step")
-        return orphans
+        orphans = self.runs(status="running")
+        for run in orphans:
+            if run.cancel:
+                self.set_status(run.id, "stopped", "cancelled")
+            else:
+                self.set_status(run.id, "queued", "the worker was interrupted; going on from the last finished step")
+        return [run.id for run in orphans if not run.cancel]
 
     def integrity(self) -> str:
         return str(self._rows("PRAGMA integrity_check")[0][0])

@@ -35,7 +35,10 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def start(self) -> None:
-        self.process = subprocess.Popen((*_LEASH, *self.command), env=dict(self.environment), stdin=subprocess.DEVNULL)
+        # A group of its own: Ctrl-C in the terminal must reach it once, by way of us, and not twice.
+        self.process = subprocess.Popen(
+            (*_LEASH, *self.command), env=dict(self.environment), stdin=subprocess.DEVNULL, process_group=0
+        )
         self.starts, self._began = self.starts + 1, time.monotonic()
 
     def keep_alive(self, tell: Callable[[str], None]) -> None:

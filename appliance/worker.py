@@ -16,9 +16,10 @@ from types import FrameType
 from typing import Any, Literal, Protocol
 
 from appliance.agent import Parts, work
+from appliance.decide import deliverable
 from appliance.errors import ApplianceError, RunBusy, is_missing_part
 from appliance.export import export_run
-from appliance.requests import best_of
+from appliance.requests import rules_of
 from appliance.store import WORKER, Run, Store
 from appliance.writing import Cancelled
 from models.errors import ModelError
@@ -66,7 +67,9 @@ def worker_lease(store: Store, workshop: Workshop, tell: Tell) -> Iterator[None]
 def execute(run: Run, store: Store, workshop: Workshop, stop: threading.Event, tell: Tell, *, on_stop: str) -> Outcome:
     """Take one run to its end. `on_stop` is its status when `stop` is set: `stopped`, or `queued` to go on later."""
     announce = _announcer(store, run.id, tell)
-    store.set_status(run.id, "running")
+    if not store.begin(run):  # stopped or taken by somebody else in between
+        now = store.run(run.id)
+        return Outcome("stopped", now.stop_reason or f"it is {now.status}", 130)
     try:
         with workshop.parts(run, store, _canceller(store, run.id, stop), announce) as parts:
             store.set_engine(run.id, parts.model.engine)
@@ -77,8 +80,11 @@ def execute(run: Run, store: Store, workshop: Workshop, stop: threading.Event, t
         return _end(store, run, status, "cancelled" if asked else "stopped by the user", announce)
     except (ApplianceError, ModelError, SandboxError) as error:
         announce("error", {"error": str(error)})
-        store.set_status(run.id, "failed", str(error), best=_best_n(store, run.id))
+        store.set_status(run.id, "failed", str(error), best=_best_n(store, run))
         return Outcome("failed", str(error), exit_code_of(error))
+    except Exception as error:  # a mistake of ours: the run must not be taken up again and again
+        store.set_status(run.id, "failed", f"internal error: {type(error).__name__}: {error}")
+        raise
     return _end(store, run, "done" if ended.finished else "stopped", ended.reason, announce)
 
 
@@ -89,19 +95,23 @@ def exit_code_of(error: Exception) -> int:
     return 3 if is_missing_part(error) else 1
 
 
-def _best_n(store: Store, run_id: str) -> int | None:
-    best = best_of(store, store.run(run_id))
+def _best_n(store: Store, run: Run) -> int | None:
+    """By the scores alone: the user's own choice is kept beside it."""
+    best = deliverable(store.steps(run.id), rules_of(run.request))
     return best.n if best else None
 
 
 def _end(store: Store, run: Run, status: Any, reason: str, tell: Tell) -> Outcome:
-    best = _best_n(store, run.id)
+    best = _best_n(store, run)
     if best is None and status == "done":
         status, reason = "failed", f"{reason}; no step shows a page, so there is nothing to export"
     if best is not None and status != "queued":
         target = _free_name(store.folder / "exports" / run.id)
-        export_run(store, store.run(run.id), target, "folder")
-        store.set_export(run.id, str(target))
+        try:
+            export_run(store, store.run(run.id), target, "folder")
+            store.set_export(run.id, str(target))
+        except (ApplianceError, OSError) as error:
+            tell("warning", {"text": f"the site could not be exported: {error}"})
     store.set_status(run.id, status, reason, best=best)
     tell("ended", {"status": status, "reason": reason})
     return Outcome(status, reason, {"done": 0, "stopped": 130, "queued": 130}.get(status, 1))

@@ -119,9 +119,13 @@ class Writer:
         self.store.add_completion(self.run.id, n, record)
         return record
 
-    def record(self, n: int) -> CompletionRecord:
-        """Of a step that was written by the model."""
-        record = self.store.completion(self.run.id, n)
+    def record(self, n: int) -> CompletionRecord | None:
+        """None for a step that the model did not write."""
+        return self.store.completion(self.run.id, n)
+
+    def written(self, n: int) -> CompletionRecord:
+        """Of a step that was just written."""
+        record = self.record(n)
         assert record is not None
         return record
 

@@ -77,6 +77,10 @@ class ModelShelf:
     def list(self) -> tuple[InstalledModel, ...]:
         return tuple(self._read(manifest) for manifest in sorted(self.root.glob(f"*/{MANIFEST}")))
 
+    def names(self) -> tuple[str, ...]:
+        """Of all that have a record, damaged ones included."""
+        return tuple(manifest.parent.name for manifest in sorted(self.root.glob(f"*/{MANIFEST}")))
+
     def get(self, name: str) -> InstalledModel:
         manifest = self.root / _safe(name) / MANIFEST
         if manifest.is_file():

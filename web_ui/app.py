@@ -22,6 +22,7 @@ from web_ui import files, login, machine, pages, runs
 from web_ui.cards import LineCounts, signed
 from web_ui.desk import Desk, status_of
 from web_ui.events import Bell
+from web_ui.files import MOST_EDIT_CHARS
 from web_ui.jobs import Jobs
 from web_ui.pool import StorePool
 from web_ui.preview import Labels, Previews, frame_sources
@@ -29,7 +30,7 @@ from web_ui.security import Tries, protect, require_safe, secret
 from web_ui.words import languages, spoken
 
 MOST_FORM_BYTES = 256 * 1024
-"""A brief, a checklist, a file edited by hand. Uploads of models have their own limit: the disk."""
+"""A brief, a checklist. A file edited by hand has its own limit, a model sent from the browser the disk's."""
 
 
 def create_app(
@@ -65,6 +66,8 @@ def _allow_files() -> None:
         request.max_content_length = MOST_BYTES + MOST_FORM_BYTES
     elif request.endpoint == "machine.upload_model":
         request.max_content_length = sys.maxsize
+    elif request.endpoint == "files.edit":
+        request.max_content_length = request.max_form_memory_size = 8 * MOST_EDIT_CHARS
 
 
 def _name_by_content(app: Flask) -> None:
@@ -135,6 +138,17 @@ def _answer_errors(app: Flask) -> None:
         status = error.code or 500
         return render_template("error.html", status=status, said=spoken().of("error", str(status))), status
 
+    def too_large(error: OverflowError) -> tuple[str, int]:
+        """A number in an address that no step, page or event can have."""
+        return render_template("error.html", status=404, said=spoken()("error.404")), 404
+
+    def machine_said(error: OSError) -> tuple[str, int]:
+        """Such as a full disk below a thumbnail or a download."""
+        said = f"{error.strerror or error}; free some space or check the data folder, then try again."
+        return render_template("error.html", status=507, said=said), 507
+
+    app.register_error_handler(OverflowError, too_large)
+    app.register_error_handler(OSError, machine_said)
     app.register_error_handler(ApplianceError, told)
     app.register_error_handler(ModelError, told)
     handler: Callable[[HTTPException], Any] = refused

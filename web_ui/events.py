@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from appliance.store import Event
+from appliance.store import Event, Store
 from web_ui.pool import StorePool
 
 _LOOK_EVERY_S = 0.08
@@ -47,21 +47,28 @@ class Bell:
                 self._waiting -= 1
 
     def _watch(self) -> None:
-        with self._pool.store() as store:
-            before, idle_since = -1, time.monotonic()  # rings at once: something may have come before the first look
-            while True:
-                now = store.version()
-                with self._changed:
-                    if now != before:
-                        before = now
-                        self._count += 1
-                        self._changed.notify_all()
-                    if self._waiting:
-                        idle_since = time.monotonic()
-                    elif time.monotonic() - idle_since > 1.0:
-                        self._watching = False
-                        return
-                time.sleep(_LOOK_EVERY_S)
+        try:
+            with self._pool.store() as store:
+                self._ring_on_change(store)
+        finally:  # also where the database could not be read: the next one who waits tries again
+            with self._changed:
+                self._watching = False
+
+    def _ring_on_change(self, store: Store) -> None:
+        before, idle_since = -1, time.monotonic()  # rings at once: something may have come before the first look
+        while True:
+            now = store.version()
+            with self._changed:
+                if now != before:
+                    before = now
+                    self._count += 1
+                    self._changed.notify_all()
+                if self._waiting:
+                    idle_since = time.monotonic()
+                elif time.monotonic() - idle_since > 1.0:
+                    self._watching = False
+                    return
+            time.sleep(_LOOK_EVERY_S)
 
 
 def stream(pool: StorePool, bell: Bell, run_id: str, after: int, stop: threading.Event) -> Iterator[str]:

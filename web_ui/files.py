@@ -25,7 +25,6 @@ from web_ui.desk import desk, opened, shown_step
 
 views = Blueprint("files", __name__, url_prefix="/runs/<run_id>")
 MOST_EDIT_CHARS = 200_000
-MOST_SHOWN_CHARS = 400_000
 THUMBNAILS = "thumbnails"
 _WIDTHS = {"desktop": 320, "phone": 96}
 _DESKTOP_SHAPE, _PHONE_SHAPE = 0.66, 2.0
@@ -96,7 +95,7 @@ def code(run_id: str) -> str:
             steps=store.steps(run.id),
             paths=sorted(manifest),
             path=path,
-            text=text if text is not None and len(text) <= MOST_SHOWN_CHARS else None,
+            text=text if text is not None and len(text) <= MOST_EDIT_CHARS else None,
             tab="code",
         )
 
@@ -132,7 +131,10 @@ def edit(run_id: str) -> BaseResponse:
         raise UsageError(str(error)) from error
     with opened(run_id) as (store, run):
         step = requests.find_step(store, run, int(n) if n.isdecimal() else 0)
-        content = _as_it_was(request.form.get("content", ""), _old_text(store, step, path))
+        old = _old_text(store, step, path)
+        content = _as_it_was(request.form.get("content", ""), old)
+        if content == old:
+            raise UsageError(f"{path} is as it was in step {step.n}; nothing was changed.")
         if len(content) > MOST_EDIT_CHARS:
             raise UsageError(f"The file has {len(content)} characters, {MOST_EDIT_CHARS} are the limit here.")
         store.add_edit(run.id, step.n, path, content)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -13,14 +17,16 @@ from werkzeug.wrappers import Response as BaseResponse
 from appliance import requests
 from appliance.account import cgroup_name, product_account
 from appliance.cards import ROLES, Card, load_card, qualified
-from appliance.errors import UsageError
+from appliance.errors import ApplianceError, RunBusy, UsageError
 from appliance.requests import find_profile
+from appliance.store import WORKER
+from models.errors import ModelError
 from models.fetch import InstalledModel
 from models.hardware import HardwareFacts, detect_hardware, engine_in_use
 from models.memory import MemoryPlan
 from models.memory import plan as memory_plan
 from sandbox.host import gather_facts, missing_walls
-from web_ui.desk import desk
+from web_ui.desk import desk, status_of
 from web_ui.files import THUMBNAILS
 from web_ui.jobs import JobKind
 
@@ -50,12 +56,18 @@ def index() -> BaseResponse:
 def models() -> str:
     shelf = requests.shelf(desk().config)
     facts = detect_hardware()
-    installed = [_shelved(model, facts) for model in shelf.list()]
-    here = {one.model.name for one in installed}
+    names = shelf.names()
+    installed, damaged = [], {}
+    for name in names:
+        try:
+            installed.append(_shelved(shelf.get(name), facts))
+        except (ModelError, ApplianceError, OSError) as error:
+            damaged[name] = str(error)
     return render_template(
         "models.html",
         installed=installed,
-        others=[model for model in shelf.catalog if model.name not in here],
+        damaged=damaged,
+        others=[model for model in shelf.catalog if model.name not in names],
         facts=facts,
         engine=engine_in_use(facts),
         champion=desk().config.generate.model,
@@ -85,8 +97,8 @@ def import_model() -> BaseResponse:
     path, projector = request.form.get("path", "").strip(), request.form.get("projector", "").strip()
     name = request.form.get("name", "").strip()
     for given in filter(None, (path, projector)):
-        if not Path(given).is_absolute() or not Path(given).exists():
-            raise UsageError(f"There is no file {given} on this machine; give the whole path, from / on.")
+        if not Path(given).is_absolute() or not os.access(given, os.R_OK):
+            raise UsageError(f"There is no file {given} that this account can read; give the whole path, from / on.")
     if not path:
         raise UsageError("Name the file to import, by its whole path on this machine.")
     more = [*(("--projector", projector) if projector else ()), *(("--name", name) if name else ())]
@@ -100,7 +112,10 @@ def upload_model() -> tuple[str, int]:
     name = request.args.get("name", "")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,90}\.gguf", name):
         return "Only a file whose name is plain and ends in .gguf can be imported.", 400
-    desk().jobs.require_idle()
+    try:
+        desk().jobs.require_idle()
+    except RunBusy as busy:
+        return str(busy), 409
     folder = desk().config.home / UPLOADS
     folder.mkdir(exist_ok=True)
     size = request.content_length or 0
@@ -109,16 +124,27 @@ def upload_model() -> tuple[str, int]:
     beginning = request.stream.read(4)
     if beginning != b"GGUF":
         return f"{name} is no GGUF file, whatever its name says; nothing was kept.", 400
-    kept = folder / name
-    with kept.open("wb") as file:
+    scratch = Path(tempfile.mkdtemp(dir=folder))
+    remove = partial(shutil.rmtree, scratch, ignore_errors=True)
+    try:
+        _receive(scratch / name, beginning)
+        if (scratch / name).stat().st_size != size:
+            raise UsageError(f"{name} did not arrive whole; send it again.")
+        desk().jobs.start("import", name, ["models", "import", "--", str(scratch / name)], remove)
+    except OSError as error:
+        remove()
+        return f"{name} could not be kept: {error.strerror}; free some space.", 507
+    except ApplianceError as error:
+        remove()
+        return str(error), status_of(error)
+    return "", 204
+
+
+def _receive(path: Path, beginning: bytes) -> None:
+    with path.open("wb") as file:
         file.write(beginning)
         while part := request.stream.read(1 << 20):
             file.write(part)
-    if kept.stat().st_size != size:
-        kept.unlink()
-        return f"{name} did not arrive whole; send it again.", 400
-    desk().jobs.start("import", name, ["models", "import", "--", str(kept)], lambda: kept.unlink(missing_ok=True))
-    return "", 204
 
 
 @views.post("/models/<name>/<act>")
@@ -196,11 +222,10 @@ def disk() -> str:
 
 def _share(folder: Path) -> Share:
     size = 0
-    for path in folder.rglob("*"):
-        try:
-            size += path.lstat().st_blocks * 512
-        except OSError:  # gone meanwhile, or of another account's namespace
-            continue
+    for inner, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # gone meanwhile
+                size += (Path(inner) / name).lstat().st_blocks * 512
     return Share(folder.name, size, folder.name in _CLEARABLE)
 
 
@@ -210,5 +235,10 @@ def clear() -> BaseResponse:
     name = request.form.get("folder", "")
     if name not in _CLEARABLE:
         abort(400)
-    shutil.rmtree(desk().config.home / name, ignore_errors=True)
+    its = desk()
+    its.jobs.require_idle()
+    with its.pool.store() as store:
+        if store.runs(status="running", limit=1) and store.lease_holder(WORKER):
+            raise RunBusy("A site is being made and may need what lies there; empty it when it is done.")
+    shutil.rmtree(its.config.home / name, ignore_errors=True)
     return redirect(url_for("machine.disk"), 303)

@@ -88,7 +88,7 @@ def _home(form: dict[str, str], said: str) -> str:
             state=state(store),
             recent=rows(store, store.runs(limit=6)),
             profiles=load_profiles(config.profiles),
-            models=[model.name for model in requests.shelf(config).list()],
+            models=requests.shelf(config).names(),
             config=config,
             ideas=[cases[name] for name in _SHOWN_TEMPLATES if name in cases],
         )
@@ -180,7 +180,8 @@ def language() -> BaseResponse:
     if wanted not in languages():
         abort(400)
     back = request.form.get("back", "/")
-    response = redirect(back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/", 303)
+    is_own = back.isprintable() and back.startswith("/") and not back.startswith(("//", "/\\"))
+    response = redirect(back if is_own else "/", 303)
     response.set_cookie(COOKIE, wanted, max_age=_YEAR_S, samesite="Strict", httponly=True)
     return response
 

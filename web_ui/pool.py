@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty, LifoQueue
+from queue import Empty, Full, LifoQueue
 
 from appliance.store import Store
 
@@ -30,10 +30,10 @@ class StorePool:
         try:
             yield store
         finally:
-            if self._idle.full():
+            try:
+                self._idle.put_nowait(store)
+            except Full:
                 store.close()
-            else:
-                self._idle.put(store)
 
     def close(self) -> None:
         while not self._idle.empty():

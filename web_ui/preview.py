@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 from appliance.config import UiSettings
 from appliance.errors import ApplianceError
@@ -128,6 +129,8 @@ class Previews:
             ("Cache-Control", "no-store"),
             ("Content-Length", str(len(body))),
         ]
+        if not self._own_names:  # a page without an origin asks for its own modules and fonts as a stranger
+            common.append(("Access-Control-Allow-Origin", "*"))
         start_response(status, [*headers, *common])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
@@ -153,11 +156,11 @@ class Previews:
         else:
             label, slash, path = path.lstrip("/").partition("/")
             prefix, path = f"/{label}", slash + path
-            if not slash:
-                return "301 Moved Permanently", [("Location", f"{prefix}/")], b""
         shown = self._labels.read(label.lower())
         if shown is None:
             return _text("403 Forbidden", "This preview has ended; reload the page that showed it.")
+        if not path:
+            return "301 Moved Permanently", [("Location", f"{prefix}/")], b""
         try:
             return self._file(shown, path, prefix)
         except ApplianceError as error:
@@ -170,7 +173,7 @@ class Previews:
             return _text("400 Bad Request", "This is no path of a site.")
         wanted = f"{name}/index.html".lstrip("/") if path.endswith("/") else name
         if wanted not in manifest and f"{name}/index.html" in manifest:
-            return "301 Moved Permanently", [("Location", f"{prefix}/{name}/")], b""
+            return "301 Moved Permanently", [("Location", f"{prefix}/{quote(name)}/")], b""
         if wanted not in manifest and single_page and "." not in posixpath.basename(name):
             wanted = "index.html"
         if wanted not in manifest:

@@ -59,7 +59,7 @@ def board(store: Store, run_id: str) -> Board:
     seen = store.last_event(run_id)
     run = store.run(run_id)
     steps = store.steps(run.id)
-    best = requests.best_of(store, run)
+    best = requests.best_among(run, steps)
     made = cards(store, run, steps, best.n if best else None, desk().counts)
     checklist = store.checklist(run.id)
     told = store.events_of(run.id, ("warning", "judges"))
@@ -127,8 +127,8 @@ def step(run_id: str, n: int) -> str:
     """A step in full; as part of the page when the page asks for it."""
     with opened(run_id) as (store, run):
         found = requests.find_step(store, run, n)
-        best = requests.best_of(store, run)
         steps = store.steps(run.id)
+        best = requests.best_among(run, steps)
         made = cards(store, run, steps, best.n if best else None, desk().counts)
         record = store.completion(run.id, n)
         template = "_step.html" if request.headers.get("HX-Request") else "step.html"
@@ -183,7 +183,7 @@ def compare(run_id: str) -> str:
         steps = store.steps(run.id)
         if not steps:
             raise UsageError(f"Run {run.id} has no steps yet; there is nothing to compare.")
-        best = requests.best_of(store, run)
+        best = requests.best_among(run, steps)
         to = best if best and best.n != steps[0].n else steps[-1]
         first = requests.find_step(store, run, request.args.get("a", steps[0].n, int))
         second = requests.find_step(store, run, request.args.get("b", to.n, int))

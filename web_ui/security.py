@@ -9,9 +9,11 @@ Not done here: no accounts, no roles; who knows the password may do all.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import os
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, g, redirect, request, session, url_for
+from flask import Flask, Response, abort, redirect, request, session, url_for
 from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -30,6 +32,7 @@ PASSWORD_FILE = "ui-password"
 SECRET_FILE = "ui-secret"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN_ENDPOINTS = frozenset({"login.form", "login.enter_", "static", "pages.font", "pages.language"})
+_WHOLE_BODIES = frozenset({"machine.upload_model"})
 _TRIES, _TRIES_IN_S = 5, 300.0
 
 
@@ -43,7 +46,13 @@ def is_loopback(host: str) -> bool:
 
 
 def require_safe(settings: UiSettings, home: Path) -> None:
-    """On an address that others can reach: a password and TLS. Raises ConfigError that says how to get both."""
+    """Files that can be read, two ports, and on an address that others can reach a password and TLS. Raises ConfigError
+    that says how to get them."""
+    for name, file in (("tls_cert", settings.tls_cert), ("tls_key", settings.tls_key)):
+        if file and not os.access(file, os.R_OK):
+            raise ConfigError(f"The file {file} (ui.{name}) cannot be read; check its path and its owner.")
+    if settings.port == settings.preview_port:
+        raise ConfigError(f"The interface and the previews both want port {settings.port}; give one another.")
     if is_loopback(settings.host):
         return
     lacking = []
@@ -71,12 +80,12 @@ def secret(home: Path) -> bytes:
     """The key that signs sessions and preview addresses; made once."""
     path = home / SECRET_FILE
     if not path.is_file():
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write_private(path, secrets.token_hex(32))
     return bytes.fromhex(path.read_text().strip())
 
 
 def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text + "\n")
@@ -85,34 +94,47 @@ def _write_private(path: Path, text: str) -> None:
 
 @dataclass(slots=True)
 class Tries:
-    """Failed passwords by address: after five within five minutes the next ones are refused unread."""
+    """Tried passwords by address: after five wrong ones within five minutes the next are refused unread. A try counts
+    before its password is looked at, so that many at once are no way around."""
 
     now: Callable[[], float] = time.monotonic
-    _failed: dict[str, list[float]] = field(default_factory=dict)
+    _at: dict[str, list[float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    hashing: threading.Lock = field(default_factory=threading.Lock)
+    """One hash at a time: each takes tens of megabytes."""
 
-    def wait_s(self, address: str) -> float:
-        """Seconds until this address may try again; 0 now."""
+    def begin(self, address: str) -> float:
+        """Count a try. Returns the seconds until this address may try again; 0 when it may now."""
         with self._lock:
-            recent = [at for at in self._failed.get(address, []) if self.now() - at < _TRIES_IN_S]
-            self._failed[address] = recent
-            if not recent:
-                del self._failed[address]
-            return recent[0] + _TRIES_IN_S - self.now() if len(recent) >= _TRIES else 0.0
+            self._at = {who: kept for who, at in self._at.items() if (kept := self._recent(at))}
+            recent = self._at.setdefault(address, [])
+            if len(recent) >= _TRIES:
+                return recent[0] + _TRIES_IN_S - self.now()
+            recent.append(self.now())
+        return 0.0
 
-    def failed(self, address: str) -> None:
+    def right(self, address: str) -> None:
         with self._lock:
-            self._failed.setdefault(address, []).append(self.now())
+            self._at.pop(address, None)
+
+    def _recent(self, at: list[float]) -> list[float]:
+        return [one for one in at if self.now() - one < _TRIES_IN_S]
 
 
 def allowed_hosts(settings: UiSettings) -> frozenset[str]:
     """`name:port` as browsers send it in Host; the port is left out where it is the scheme's own."""
-    names = {"localhost", "127.0.0.1", "[::1]", *_names(settings)}
-    if settings.host not in ("0.0.0.0", "::"):
-        names.add(f"[{settings.host}]" if ":" in settings.host else settings.host)
+    host = shown_host(settings).lower()
+    names = {"localhost", "127.0.0.1", "[::1]", *_names(settings), f"[{host}]" if ":" in host else host}
     usual = "443" if settings.tls_cert else "80"
     port = str(settings.port)
     return frozenset({f"{name}:{port}" for name in names} | (names if port == usual else set()))
+
+
+def shown_host(settings: UiSettings) -> str:
+    """The name for the printed address: all addresses are no address that a browser can open."""
+    if settings.host not in ("0.0.0.0", "::"):
+        return settings.host
+    return next(iter(_names(settings)), socket.gethostname())
 
 
 def _names(settings: UiSettings) -> Sequence[str]:
@@ -140,10 +162,10 @@ def protect(app: Flask, settings: UiSettings, home: Path, frames: str, tries: Tr
     def admit() -> BaseResponse | None:
         if request.host.lower() not in hosts:
             abort(421)
+        if needs_login and request.endpoint not in _OPEN_ENDPOINTS and not _is_in(app):
+            return redirect(url_for("login.form"))
         if request.method not in _SAFE_METHODS:
             _require_own_origin()
-        if needs_login and not session.get("in") and request.endpoint not in _OPEN_ENDPOINTS:
-            return redirect(url_for("login.form"))
         return None
 
     def harden(response: Response) -> Response:
@@ -178,7 +200,9 @@ def _require_own_origin() -> None:
         abort(403)
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         abort(403)
-    sent = request.headers.get("X-Token") or request.form.get("token", "")
+    sent = request.headers.get("X-Token")
+    if sent is None:  # whole bodies carry the header; a form would be read, and kept on disk, before it is known
+        sent = "" if request.endpoint in _WHOLE_BODIES else request.form.get("token", "")
     if not secrets.compare_digest(sent.encode(), str(session.get("token", secrets.token_hex())).encode()):
         abort(403)
 
@@ -187,12 +211,23 @@ def enter(app: Flask, password: str) -> float:
     """Log this session in. Returns 0, or after a wrong password the seconds to wait, at least a moment."""
     path, tries = app.extensions["login"]
     address = request.remote_addr or ""
-    if wait := tries.wait_s(address):
+    if wait := tries.begin(address):
         return float(wait)
-    if path.is_file() and check_password_hash(path.read_text().strip(), password):
-        session.clear()
-        session["in"] = True
-        g.pop("token", None)
-        return 0.0
-    tries.failed(address)
-    return max(0.01, float(tries.wait_s(address)))
+    with tries.hashing:
+        is_right = path.is_file() and check_password_hash(path.read_text().strip(), password)
+    if not is_right:
+        return 0.01
+    tries.right(address)
+    session.clear()
+    session["in"] = _of_password(app)
+    return 0.0
+
+
+def _is_in(app: Flask) -> bool:
+    """A new password ends the sessions that the old one opened."""
+    return secrets.compare_digest(str(session.get("in", "")), _of_password(app))
+
+
+def _of_password(app: Flask) -> str:
+    path, _ = app.extensions["login"]
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:32] if path.is_file() else secrets.token_hex()

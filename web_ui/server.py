@@ -47,14 +47,15 @@ def _has_ipv6() -> bool:
 def require_free(settings: UiSettings) -> None:
     """Raises PartMissing with what to do when somebody listens there already."""
     for port, flag in ((settings.port, "--port"), (settings.preview_port, "--preview-port")):
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((settings.host, port))
-            except OSError as error:
-                why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-                raise PartMissing(f"Port {port} on {settings.host} {why}; choose another with {flag}.") from error
+        for address in addresses(settings, port):
+            host = address.rpartition(":")[0].strip("[]")
+            with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((host, port))
+                except OSError as error:
+                    why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+                    raise PartMissing(f"Port {port} on {host} {why}; choose another with {flag}.") from error
 
 
 def by_port(ui: Flask, settings: UiSettings) -> Wsgi:

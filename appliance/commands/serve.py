@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from appliance.output import say
 from appliance.store import WORKER, Store
 from appliance.supervisor import Child, supervise
 from appliance.worker import stop_on_signals
-from web_ui.security import require_safe
+from web_ui.security import require_safe, shown_host
 from web_ui.security import set_password as keep_password
 from web_ui.server import require_free
 
@@ -58,8 +57,7 @@ def command(
 
 
 def _address(ui: UiSettings) -> str:
-    """One that a browser can open: all addresses are no address."""
-    host = ui.names.split(",")[0].strip() or socket.gethostname() if ui.host in ("0.0.0.0", "::") else ui.host
+    host = shown_host(ui)
     return f"{'https' if ui.tls_cert else 'http'}://{f'[{host}]' if ':' in host else host}:{ui.port}"
 
 

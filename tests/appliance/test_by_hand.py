@@ -73,3 +73,14 @@ def test_several_edits_are_made_in_order(store):
     outcome = take(store, ScriptedWorkshop([]), store.run(run.id))
     assert outcome.status == "done"
     assert [step.aim for step in store.steps(run.id)[1:]] == ["by hand: index.html", "by hand: about.html"]
+
+
+def test_a_restored_step_that_broke_before_the_model_said_anything_blocks_nothing(store):
+    run = store.add_run(request("strong", steps=4))
+    take(store, ScriptedWorkshop([tagged(GOOD)]), store.run(run.id))
+    broken = store.steps(run.id)[-1]
+    assert store.completion(run.id, broken.n) is None or broken.signal != "broke"
+    store.restore_step(run.id, broken.n)
+    requests.resume(store, store.run(run.id), steps=8)
+    outcome = take(store, ScriptedWorkshop([tagged(MINE)] * 9), store.run(run.id))
+    assert outcome.status == "done"

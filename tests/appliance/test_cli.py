@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from builders import step
 
+from appliance.export import export_run
 from appliance.steps import RunRequest
 from appliance.store import Store
 from sandbox.workspace import snapshot
@@ -142,3 +143,19 @@ def test_doctor_names_each_missing_thing_with_its_remedy(tmp_path):
     assert checks["models"]["state"] == "missing"
     assert "models pull" in checks["models"]["remedy"]
     assert checks["browser"]["state"] == "ok"
+
+
+def test_a_site_that_brings_a_git_configuration_runs_nothing(tmp_path):
+    """What a model wrote is exported as files; git must not read its `.gitconfig` and `.gitattributes`."""
+    mark = tmp_path / "ran"
+    files = {
+        "index.html": b"<h1>bread</h1>",
+        ".gitconfig": f'[core]\n fsmonitor = "touch {mark}; false"\n[filter "x"]\n clean = touch {mark}\n'.encode(),
+        ".gitattributes": b"* filter=x\n",
+    }
+    with Store(tmp_path / "home") as store:
+        made = store.add_run(RunRequest(brief="a bakery", profile="small", model="m"))
+        store.add_step(made.id, step(1, snapshot=snapshot(files).id), files, [], {}, tip=1)
+        export_run(store, store.run(made.id), tmp_path / "out", "git")
+    assert (tmp_path / "out" / ".gitconfig").is_file()
+    assert not mark.exists()

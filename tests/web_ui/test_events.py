@@ -105,3 +105,33 @@ def test_a_stream_ends_with_the_server(home, run):
 
 def test_an_id_that_is_none(visitor, run):
     assert visitor.get(f"/runs/{run.id}/events?after=x").status_code == 400
+
+
+def test_after_an_error_the_next_one_who_waits_looks_again(home, monkeypatch):
+    pool, failed = StorePool(home), []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    bell = Bell(pool)
+    good, pool.home = pool.home, home / "appliance.db" / "no-folder"
+    bell.wait(bell.count, 0.5)
+    assert len(failed) == 1
+    pool.home = good
+    before = bell.count
+    assert bell.wait(before, 3.0) != before
+    pool.close()
+
+
+def test_stores_are_given_back_by_many_at_once(home):
+    pool = StorePool(home)
+    together = threading.Barrier(24)
+
+    def use():
+        with pool.store():
+            together.wait()
+
+    threads = [threading.Thread(target=use) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
+    pool.close()

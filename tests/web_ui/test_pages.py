@@ -289,7 +289,7 @@ def test_the_machine_pages(visitor):
 def test_importing_what_is_not_there(visitor):
     answer = visitor.post("/machine/models/import", {"path": "/nowhere/model.gguf"})
     assert answer.status_code == 400
-    assert "There is no file /nowhere/model.gguf" in answer.text
+    assert "There is no file /nowhere/model.gguf that this account can read" in answer.text
 
 
 def test_every_text_has_a_translation(visitor):
@@ -456,3 +456,42 @@ def test_a_list_shows_the_shape_of_each_run(visitor, run):
     spark = visitor.text("/runs").split('class="spark"')[1].split("</svg>")[0]
     assert spark.count("polyline") == 2
     assert len(spark.split('class="looks" points="')[1].split('"')[0].split()) == 5
+
+
+def test_a_damaged_model_takes_no_page_away_and_can_be_removed(visitor, home):
+    (home / "models" / "broken").mkdir()
+    (home / "models" / "broken" / "model.json").write_text("{")
+    assert "A bakery" in visitor.text("/")
+    text = visitor.text("/machine/models")
+    assert "The record of the model &#39;broken&#39; is damaged" in text
+    assert "tiny" in text
+    visitor.post("/machine/models/broken/remove", {})
+    assert not (home / "models" / "broken").exists()
+
+
+def test_an_edit_that_changes_nothing_is_refused(visitor, run, store):
+    content = store.files(store.step(run.id, 1).snapshot)["index.html"].decode()
+    answer = visitor.post(f"/runs/{run.id}/edit", {"step": "1", "path": "index.html", "content": content})
+    assert answer.status_code == 400
+    assert "nothing was changed" in answer.text
+
+
+def test_a_long_edit_in_any_script_is_taken(visitor, run, store):
+    content = "面" * 150_000
+    assert visitor.post(f"/runs/{run.id}/edit", {"step": "1", "path": "a.html", "content": content}).status_code == 303
+    assert store.next_edit(run.id).content == content
+
+
+@pytest.mark.parametrize(
+    "path", ["/runs/{run}/steps/99999999999999999999", "/runs/{run}/tests?step=99999999999999999999"]
+)
+def test_a_number_that_no_step_can_have(visitor, run, path):
+    assert visitor.get(path.format(run=run.id)).status_code == 404
+
+
+def test_nothing_in_use_is_cleared(visitor, run, store, home):
+    store.take_lease("worker")
+    store.set_status(run.id, "running")
+    (home / "tmp").mkdir(exist_ok=True)
+    assert visitor.post("/machine/disk/clear", {"folder": "tmp"}).status_code == 409
+    assert (home / "tmp").is_dir()

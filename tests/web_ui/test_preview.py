@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from werkzeug.test import Client
 
+from sandbox.workspace import snapshot
 from tests.web_ui.visits import config_of
 from web_ui.pool import StorePool
 from web_ui.preview import WINDOW_S, Labels, Previews, Shown, frame_sources
@@ -119,5 +122,17 @@ def test_seen_from_another_machine_the_page_has_no_origin(home, run, clock):
     assert "sandbox allow-scripts" in answer.headers["Content-Security-Policy"]
     assert "allow-same-origin" not in answer.headers["Content-Security-Policy"]
     assert Client(previews).get(path.rstrip("/"), base_url="https://192.0.2.1:8732").status_code == 301
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert Client(previews).get("/%5Cevil.example", base_url="https://192.0.2.1:8732").status_code == 403
     assert frame_sources(ui) == "https://*:8732"
+    pool.close()
+
+
+def test_a_folder_with_any_name_is_found(home, run, clock, store):
+    files = {"日本/index.html": b"<h1>Bread</h1>"}
+    step = replace(store.step(run.id, 1), n=9, snapshot=snapshot(files).id)
+    store.add_step(run.id, step, files, [], {}, tip=9)
+    pool = StorePool(home)
+    answer = opened(Previews(config_of(home)[0].ui, pool, Labels(KEY, clock)), run, 9, "/日本")
+    assert (answer.status_code, answer.headers["Location"]) == (301, "/%E6%97%A5%E6%9C%AC/")
     pool.close()

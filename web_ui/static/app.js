@@ -97,11 +97,15 @@
       sending.open('POST', `${upload.dataset.upload}?name=${encodeURIComponent(file.name)}`)
       sending.setRequestHeader('X-Token', upload.dataset.token)
       sending.upload.onprogress = (at) => (bar.value = at.loaded / at.total)
-      sending.onload = () => {
-        if (sending.status === 204) return location.reload()
+      const failed = (words) => {
         bar.hidden = true
         said.hidden = false
-        said.textContent = sending.responseText
+        said.textContent = words
+      }
+      sending.onerror = () => failed(upload.dataset.lost)
+      sending.onload = () => {
+        if (sending.status === 204) return location.reload()
+        failed(sending.getResponseHeader('Content-Type').startsWith('text/html') && sending.responseText.includes('<main') ? upload.dataset.lost : sending.responseText)
       }
       bar.hidden = false
       said.hidden = true

@@ -1,0 +1,104 @@
+"""Who has a run in hand, and what stopping it means."""
+
+from __future__ import annotations
+
+import threading
+
+import builders
+import pytest
+from rooms import ScriptedWorkshop, request
+
+from appliance import requests
+from appliance.steps import FROM_FILE, Checklist, ChecklistItem
+from appliance.store import WORKER
+from appliance.worker import execute, serve_queue
+from sandbox.workspace import snapshot
+
+FILES = {"index.html": b"<h1>bread</h1>"}
+
+
+@pytest.fixture
+def done(store):
+    run = store.add_run(request("strong", steps=9))
+    store.add_step(run.id, builders.step(1, snapshot=snapshot(FILES).id), FILES, [], {}, tip=1)
+    store.set_status(run.id, "done", "finished")
+    return store.run(run.id)
+
+
+def test_a_run_that_was_stopped_in_between_is_not_begun(store):
+    seen = store.add_run(request())
+    requests.cancel(store, seen)
+    outcome = execute(seen, store, ScriptedWorkshop([]), threading.Event(), lambda *_: None, on_stop="stopped")
+    assert (outcome.status, outcome.reason) == ("stopped", "cancelled")
+    assert store.run(seen.id).status == "stopped"
+
+
+def test_two_workers_do_not_begin_one_run(store):
+    seen = store.add_run(request())
+    assert store.begin(seen)
+    assert not store.begin(seen)
+
+
+def test_a_stop_is_heard_although_the_worker_died_meanwhile(store):
+    run = store.add_run(request())
+    store.set_status(run.id, "running")
+    store.request_cancel(run.id)
+    assert store.requeue_orphans() == []
+    assert store.run(run.id).status == "stopped"
+
+
+def test_two_edits_of_a_finished_site_leave_it_finished(store, done):
+    store.add_edit(done.id, 1, "a.html", "one")
+    store.add_edit(done.id, 1, "b.html", "two")
+    assert [store.next_edit(done.id).was, store._rows("SELECT was FROM edits ORDER BY id DESC LIMIT 1")[0][0]] == [
+        "done",
+        "done",
+    ]
+
+
+def test_stopping_a_waiting_edit_gives_it_up_and_nothing_else(store, done):
+    store.add_edit(done.id, 1, "index.html", "mine")
+    assert "given up" in requests.cancel(store, store.run(done.id))
+    assert store.run(done.id).status == "done"
+    assert store.next_edit(done.id) is None
+
+
+def test_a_living_worker_is_asked(store):
+    run = store.add_run(request())
+    store.take_lease(WORKER)
+    store.set_status(run.id, "running")
+    assert "being stopped" in requests.cancel(store, run)
+    assert store.cancel_requested(run.id)
+
+
+def test_a_mistake_of_ours_fails_the_run_and_does_not_block_the_queue(store):
+    run, other = store.add_run(request()), store.add_run(request())
+
+    class Broken(ScriptedWorkshop):
+        def parts(self, *_):
+            raise AssertionError("a mistake")
+
+    with pytest.raises(AssertionError):
+        serve_queue(store, Broken([]), threading.Event(), lambda *_: None)
+    assert store.run(run.id).status == "failed"
+    assert "internal error: AssertionError: a mistake" in store.run(run.id).stop_reason
+    assert store.next_queued().id == other.id
+
+
+def test_a_fork_keeps_the_users_own_tests_and_draws_others_anew(store, done):
+    item = ChecklistItem("Add", "It is listed", "functional")
+    own = store.add_run(request(), checklist=Checklist((item,), (), FROM_FILE))
+    drawn = store.add_run(request(), checklist=Checklist((item,), (), "rules@1"))
+    for run, kept in ((own, True), (drawn, False)):
+        store.add_step(run.id, builders.step(1, snapshot=snapshot(FILES).id), FILES, [], {}, tip=1)
+        forked = requests.fork(store, run, store.step(run.id, 1), "Make it green")
+        assert (store.checklist(forked.id) is not None) is kept
+
+
+def test_the_users_choice_does_not_become_the_best(store, done):
+    other = {"index.html": b"<h1>other</h1>"}
+    store.add_step(done.id, builders.step(2, 4.5, snapshot=snapshot(other).id), other, [], {}, tip=2)
+    store.choose(done.id, 1)
+    assert requests.best_of(store, store.run(done.id)).n == 1
+    store.choose(done.id, None)
+    assert requests.best_of(store, store.run(done.id)).n == 2
