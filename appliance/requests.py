@@ -12,7 +12,7 @@ from appliance.decide import FAITHFUL, FIXED, Rules, deliverable
 from appliance.errors import ConfigError, UnknownRun, UsageError
 from appliance.likeness import Likeness
 from appliance.profiles import Profile, load_profiles
-from appliance.steps import FROM_FILE, LikenessRef, RunRequest, Step
+from appliance.steps import FROM_FILE, Checklist, LikenessRef, RunRequest, Step
 from appliance.store import WORKER, Run, Store
 from models.catalog import load_catalog
 from models.fetch import ModelShelf
@@ -72,6 +72,14 @@ def make_request(config: Config, brief: str, wishes: Wishes) -> RunRequest:
         base_url=base_url,
         likeness=_reference(wishes.likeness),
     )
+
+
+def check_tests(wishes: Wishes, tests: Checklist | None) -> None:
+    """Raises UsageError where the rules have no use for a user's own tests."""
+    if wishes.faithful and tests is not None:
+        raise UsageError(
+            "The paper's rules test one instruction that a model writes; leave out the checklist or --faithful."
+        )
 
 
 def _reference(likeness: Likeness | None) -> LikenessRef | None:

@@ -15,7 +15,7 @@ from appliance.checklist import checklist_from_file
 from appliance.errors import ApplianceError, UsageError
 from appliance.likeness import MOST_BYTES, Likeness, read_likeness
 from appliance.profiles import load_profiles
-from appliance.requests import Wishes, make_request, shown_status
+from appliance.requests import Wishes, check_tests, make_request, shown_status
 from appliance.steps import Checklist
 from appliance.store import WORKER, Run, Store
 from models.errors import ModelError
@@ -110,6 +110,7 @@ def make() -> BaseResponse | tuple[str, int]:
             likeness=_likeness(),
         )
         checklist = checklist_of(form.get("checklist", ""))
+        check_tests(wishes, checklist)
         made = make_request(desk().config, form.get("brief", ""), wishes)
         with desk().pool.store() as store:
             run = store.add_run(made, checklist=checklist, picture=wishes.likeness.png if wishes.likeness else b"")

@@ -8,10 +8,9 @@ import click
 from appliance.brief import read_brief
 from appliance.checklist import checklist_from_file, lines, told
 from appliance.config import load_config
-from appliance.errors import UsageError
 from appliance.likeness import likeness_from_file
 from appliance.output import json_option, say
-from appliance.requests import Wishes, make_request
+from appliance.requests import Wishes, check_tests, make_request
 from appliance.session import Delivery, run_and_report
 from appliance.store import Store
 
@@ -58,11 +57,8 @@ def command(
     wishes = Wishes(profile, model, stack, steps, drafts, seed, one_shot, faithful, base_url, likeness)
     delivery = Delivery(out, as_json)
     delivery.check()
-    if faithful and checklist:
-        raise UsageError(
-            "The paper's rules test one instruction that a model writes; leave out --checklist or --faithful."
-        )
     tests = checklist_from_file(checklist) if checklist else None
+    check_tests(wishes, tests)
     request = make_request(config, text, wishes)
     for line in lines(told(tests)) if tests else ():
         say(f"  {line}")

@@ -50,6 +50,7 @@ def test_a_new_site_is_queued_with_every_wish(visitor, store):
         ({"brief": "A bakery", "model": "nobody"}, "There is no model"),
         ({"brief": "A bakery", "checklist": "just a wish"}, "Test 1 of the checklist has no “-&gt;”"),
         ({"brief": "A bakery", "checklist": '[{"task": 1}]'}, "is not a text"),
+        ({"brief": "A bakery", "checklist": "Do -> See", "faithful": "1"}, "leave out the checklist"),
         ({"brief": "x" * 20_001}, "20000 are the limit"),
         ({"brief": "A bakery\0"}, "NUL"),
     ],
