@@ -379,12 +379,14 @@ def _item(clause: str) -> ChecklistItem:
 
 
 def _item_seen(seen: str) -> ChecklistItem:
-    subject = " ".join(_nouns(seen)[:4])
+    # "data visualization capabilities to clearly display complex policies": what comes after is what it is for.
+    subject = " ".join((_nouns(_PURPOSE.split(seen, maxsplit=1)[0]) or _nouns(seen))[:4])
     return ChecklistItem(
         f"Look for {seen} on the page.", _EXPECTED["shows-text"], "data-display", "shows-text", subject
     )
 
 
+_PURPOSE = re.compile(r"\b(?:to|for|so that|in order to)\b", re.IGNORECASE)
 _VERB = re.compile(
     r"(?:add|create|insert|upload|post|mark|complete|edit|modify|update|rename|change|delete|remove|filter|sort|search"
     r"|look up|query|reload|submit|send|fill|sign|register|log|book|reserve|make|choose|select|generate|start|play|spin"

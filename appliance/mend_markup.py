@@ -13,8 +13,9 @@ from typing import Literal
 
 from appliance import prompts
 from appliance.artifact import parse_patch
+from appliance.checklist_check import stem
 from appliance.findings import describe
-from appliance.recipes import examples_own, opening, recipe
+from appliance.recipes import examples_own, opening, recipe, title_of
 from appliance.steps import Artifact, Build, Change, ChecklistItem, FileAppend, FileWrite, Finding
 from models.chat import ChatMessage
 
@@ -22,6 +23,7 @@ FORM_KINDS = ("submit-lost", "add-fails", "not-persisted", "fake-success")
 CONTROL_KINDS = ("dead-control", "filter-fails")
 LINK_KINDS = ("dead-link", "dead-anchor")
 _AROUND_CHARS = 400
+THIN_CHARS = 40
 _USED = re.compile(r"\(when (.*) is used\)")
 _WAYS = """\
 - <button data-open="#more">Words</button><dialog id="more"><h3>Title</h3><p>Two sentences.</p></dialog> shows more
@@ -61,13 +63,27 @@ class MarkupPatch:
 
 
 def feature_patch(page: str, item: ChecklistItem, brief: str) -> MarkupPatch:
-    """One new section for what the page lacks."""
+    """One new section for what the page lacks; it takes the place of one of that name that is all but empty."""
+    page = _without_thin_section(page, item)
     titles = "\n".join(f"- {title[:80]}" for title in dict.fromkeys(_titles(page)) if title)
     example = recipe(item)
     foreign = tuple(name for name in examples_own(example) if name.lower() not in brief.lower())
     messages = prompts.feature(brief, titles or "- nothing yet", item, example)
     start = opening(item, {title.lower() for title in _titles(page)})
     return MarkupPatch(messages, "feature", page, f"```html\n{start}", foreign=foreign)
+
+
+def _without_thin_section(page: str, item: ChecklistItem) -> str:
+    """Small models announce a section and leave it empty: a heading, a comment, nothing to read or to use."""
+    wanted = {stem(word) for word in re.findall(r"\w{3,}", (item.subject or title_of(item)).lower())}
+    for found in re.finditer(r"<section\b[^>]*>(?:(?!<section\b).)*?</section\s*>", page, re.DOTALL | re.IGNORECASE):
+        body = re.sub(r"<!--.*?-->", "", found[0], flags=re.DOTALL)
+        named = {stem(word) for title in _titles(body)[:1] for word in re.findall(r"\w{3,}", title.lower())}
+        rest = re.sub(r"<h[1-4]\b.*?</h[1-4]\s*>", "", body, flags=re.DOTALL | re.IGNORECASE)
+        is_thin = len(_text(rest)) < THIN_CHARS and not re.search(r"<(?:form|button|input|select|table|img)\b", rest)
+        if wanted and wanted <= named and is_thin:
+            return page[: found.start()] + page[found.end() :]
+    return page
 
 
 def markup_patch(page: str, findings: Sequence[Finding]) -> MarkupPatch | None:
@@ -103,7 +119,8 @@ def read_markup(patch: MarkupPatch, reply: str, *, cut: bool) -> Artifact:
         case "feature":
             return _read_section(patch, "\n".join(blocks))
         case "form":
-            return _replaced(patch, _opening_tag(blocks[0], patch.old))
+            form = patch.page[patch.at :].partition("</form")[0]
+            return _replaced(patch, _fitting(_opening_tag(blocks[0], patch.old), form))
         case "nav":
             found = re.search(r"<nav\b.*?</nav\s*>", blocks[0], re.DOTALL | re.IGNORECASE)
             return _replaced(patch, found[0] if found else "")
@@ -151,6 +168,13 @@ def _opening_tag(reply: str, old: str) -> str:
     kept = re.search(r"""\bid=["'][\w-]+["']""", old)
     new = re.sub(r"""\s+(?:id|action|method|onsubmit)=("[^"]*"|'[^']*')""", "", found[0])
     return new.replace("<form", f"<form {kept[0]}", 1) if kept else new
+
+
+def _fitting(tag: str, form: str) -> str:
+    """A vote counts choices: on a form that offers none it would swallow what was entered, so that form answers."""
+    offers = re.search(r"""<select\b|type=["']?(?:radio|checkbox)""", form, re.IGNORECASE)
+    answer = 'data-answer="Thank you, we have received it."'
+    return tag if offers else re.sub(r"""\bdata-vote=("[^"]*"|'[^']*')""", answer, tag)
 
 
 # -- controls --------------------------------------------------------------------------------------------------------
@@ -327,7 +351,7 @@ def _with_targets(page: str, section: str) -> str:
 def _with_link(page: str, name: str, title: str) -> str:
     """Whoever looks for the new section in the navigation finds it. The page as it is where there is not just one."""
     navs = list(re.finditer(r"<nav\b.*?</nav\s*>", page, re.DOTALL | re.IGNORECASE))
-    if len(navs) != 1:
+    if len(navs) != 1 or f'"#{name}"' in navs[0][0]:
         return page
     link = f'<a href="#{name}">{html.escape(title[:28])}</a>'
     ends = [(page.lower().rfind(mark, navs[0].start(), navs[0].end()), mark) for mark in ("</ul", "</nav")]

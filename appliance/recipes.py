@@ -36,6 +36,13 @@ _BY_WORDS = (
 _BY_PROOF = {"persist": "add", "delete": "add", "shows-text": "shows", "colour": "shows"}
 
 
+_KIND_WORDS = {
+    **{"submit": "form", "inquire": "form", "login": "log in", "vote": "vote", "report": "figures", "cart": "cart"},
+    **{"search": "search", "filter": "list", "add": "list", "complete": "list", "edit": "edit", "choose": "choose"},
+}
+"""What tells a further section apart from one that has the name already."""
+
+
 def recipe(item: ChecklistItem) -> str:
     """The words of the task decide, then the kind of proof."""
     return _recipes()[_name(item)]
@@ -43,8 +50,10 @@ def recipe(item: ChecklistItem) -> str:
 
 def opening(item: ChecklistItem, taken: Collection[str]) -> str:
     """How the new section begins, up to the first words that are the model's own: a small model that is given the
-    attribute keeps to it. Only `<section id="` where the page has a heading of that name already."""
-    title = _title(item)
+    attribute keeps to it. Where the page has a heading of that name already, the section gets one of its own."""
+    title = title_of(item)
+    if title.lower() in taken:
+        title = f"{title}: {_KIND_WORDS.get(_name(item), 'more')}"
     name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:30]
     if not name or title.lower() in taken:
         return '<section id="'
@@ -52,7 +61,7 @@ def opening(item: ChecklistItem, taken: Collection[str]) -> str:
     return f'<section id="{name}"><h2>{html.escape(title, quote=False)}</h2>\n{rest}'
 
 
-def _title(item: ChecklistItem) -> str:
+def title_of(item: ChecklistItem) -> str:
     """The task without the words that make it a test, cut at a word."""
     text = re.sub(r"^(?:try|look for|verify|check|test)\s+(?:that\s+)?(?:the\s+)?", "", item.task, flags=re.IGNORECASE)
     text = re.sub(r"\s+on the page$", "", text.strip().rstrip("."))

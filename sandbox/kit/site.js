@@ -72,9 +72,12 @@
     if (!list) return;
     const { words = "", kind = "" } = chosen.get(selector) ?? {};
     let shown = 0;
+    const own = (item) => `${item.dataset.category ?? ""},${item.dataset.kind ?? ""}`.toLowerCase().split(/[,;|]/).map((one) => one.trim());
+    const isNamed = items(list).some((item) => own(item).includes(kind)); // a kind that items have is no mere word of others
     for (const item of items(list)) {
       const text = `${item.textContent} ${item.dataset.category ?? ""} ${item.dataset.kind ?? ""}`.toLowerCase();
-      const fits = words.split(/\s+/).every((word) => text.includes(word)) && (!kind || text.includes(kind));
+      const isKind = !kind || (isNamed ? own(item).includes(kind) : text.includes(kind));
+      const fits = words.split(/\s+/).every((word) => text.includes(word)) && isKind;
       item.hidden = !fits;
       item.style.display = fits ? "" : "none";
       shown += fits;

@@ -288,3 +288,9 @@ def test_a_run_shows_its_checklist_on_stderr(store, capsys):
     shown = capsys.readouterr()
     assert "1. Type a title and press Add. → The task is listed below the form.  [add task]" in shown.err
     assert shown.out == ""
+
+
+def test_what_is_shown_is_named_without_what_it_is_for():
+    brief = "Build a dashboard. It should have data visualization capabilities to clearly display complex policies."
+    subjects = [item.subject for item in rules_items(brief) if item.proof == "shows-text"]
+    assert "visualization" in subjects

@@ -134,9 +134,10 @@ def test_a_section_begins_with_its_heading_and_the_attribute_that_does_the_work(
     assert page.count('id="search-for-recipes-found"') == 1
 
 
-def test_where_a_heading_is_taken_the_model_finds_another():
+def test_where_a_heading_is_taken_the_section_gets_another():
     order = ChecklistItem("Order.", "It is confirmed.", "functional", "submit", "")
-    assert feature_patch(PAGE, order, "A bakery.").start == '```html\n<section id="'
+    start = feature_patch(PAGE, order, "A bakery.").start
+    assert start.startswith('```html\n<section id="order-form"><h2>Order: form</h2>')
 
 
 @pytest.mark.parametrize(
@@ -242,3 +243,41 @@ def test_fields_that_stand_in_no_form_are_mended_at_their_button():
 def test_a_link_that_leads_nowhere_is_mended_where_it_stands(place, scope):
     page = PAGE.replace("</main>", '<a href="#nowhere">Read on</a></main>')
     assert markup_patch(page, [finding("dead-anchor", place)]).scope == scope
+
+
+def test_a_form_without_a_choice_is_no_vote():
+    patch = markup_patch(PAGE, [finding("submit-lost", 'form#order-form button "Send"')])
+    page = mended(patch, '```html\n<form data-vote="#results">\n```')
+    assert 'data-answer="Thank you, we have received it."' in page
+    assert "data-vote" not in page
+    poll = PAGE.replace('<input id="name">', '<label><input type="radio" name="dish"> Soup</label>')
+    patch = markup_patch(poll, [finding("submit-lost", 'form#order-form button "Send"')])
+    assert "data-vote" in mended(patch, '```html\n<form data-vote="#results">\n```')
+
+
+EMPTY = PAGE.replace("</main>", '<section id="charts"><h2>Charts</h2> <!-- Charts come here --> </section></main>')
+CHARTS = ChecklistItem("Look for charts on the page.", "They stand there.", "data-display", "shows-text", "charts")
+
+
+def test_a_section_that_was_only_announced_is_written():
+    patch = feature_patch(EMPTY, CHARTS, "A site with charts.")
+    assert patch.start.startswith('```html\n<section id="charts"><h2>Charts</h2>')
+    page = mended(patch, patch.start + "<th>Month</th></tr></thead></table></section>\n```")
+    assert page.count("<h2>Charts</h2>") == 1
+    assert "Charts come here" not in page
+    assert "<th>Month</th>" in page
+
+
+def test_a_full_section_of_that_name_stays_and_the_new_one_has_its_own():
+    full = EMPTY.replace("<!-- Charts come here -->", "<p>Sales rose by ten per cent in the spring of last year.</p>")
+    patch = feature_patch(full, CHARTS, "A site with charts.")
+    assert patch.page == full
+    assert "<h2>Charts: figures</h2>" in patch.start
+
+
+def test_a_link_that_leads_there_already_is_not_made_twice():
+    linked = EMPTY.replace("</ul></nav>", '<li><a href="#charts">Charts</a></li></ul></nav>')
+    patch = feature_patch(linked, CHARTS, "A site with charts.")
+    assert (
+        mended(patch, patch.start + "<th>Month</th></tr></thead></table></section>\n```").count('href="#charts"') == 1
+    )

@@ -76,3 +76,17 @@ def test_an_attribute_wins_over_a_listener_that_throws(site):
     seen = site.look(files, "A kitchen.").observation
     assert [fact for fact in seen.exploration.facts if not fact.holds] == []
     assert {fact.kind for fact in seen.exploration.facts if fact.holds} >= {"submit-shows"}
+
+
+NAMED_BY_OTHERS = """<section id="policies"><h2>Policies by kind</h2>
+<label>Show <select data-filter="#kinds"><option>All</option><option>Rules</option><option>Compliance</option></select>
+</label><div class="cards" id="kinds">
+<article class="card" data-category="Rules"><h3>Food rules</h3><p>Compliance: 90 %</p></article>
+<article class="card" data-category="Compliance"><h3>Clean air</h3><p>Compliance: 85 %</p></article></div></section>"""
+
+
+def test_a_kind_that_items_have_is_no_mere_word_of_others(site):
+    page = PAGE.format(NAMED_BY_OTHERS)
+    files = complete({"index.html": page.encode(), "style.css": STYLE.encode()}, "A kitchen.").files
+    facts = site.look(files, "A kitchen.").observation.exploration.facts
+    assert {fact.holds for fact in facts if fact.kind == "filter-items"} == {True}
