@@ -133,6 +133,7 @@ def _print(store: Store, run: Run, outcome: Outcome, exported: str, delivery: De
         print(f"site:         {exported}/site")
         print(f"screenshots:  {exported}/screenshots")
         print(f"open it:      point a browser at {exported}/site/index.html")
+        print("or see how it came about, and change it: appliance serve")
 
 
 def print_steps(store: Store, run: Run) -> None:
