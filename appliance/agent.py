@@ -257,7 +257,7 @@ class _Loop:
                 path = step.aim.removeprefix(BY_HAND)
                 told = prompts.changed_by_hand(path, files.get(path, b"").decode("utf-8", "replace"))
                 turns[-1] = replace(turns[-1], feedback=f"{turns[-1].feedback}\n\n{told}", files=files)
-            elif record := self.writer.record(step.n):  # a restored step, or one that broke early, has none
+            elif step.kind not in ("edit", "restore") and (record := self.writer.record(step.n)):  # else it broke early
                 turns.append(self._past(step, record))
         return turns
 

@@ -88,10 +88,11 @@ def _lay_out_site(store: Store, run: Run, step: Step, folder: Path) -> None:
         write_files(folder / "source", files)
     pictures = {f"{picture.name}.png": store.blob(picture.sha256) for picture in step.observation.pictures}
     write_files(folder / "screenshots", pictures)
-    (folder / "report.json").write_text(json.dumps(report(store, run, step), indent=2, ensure_ascii=False) + "\n")
+    told = json.dumps(report(store, run, step), indent=2, ensure_ascii=False)
+    (folder / "report.json").write_text(f"{told}\n", "utf-8")
     how = "Run `python3 -m http.server` in it, open the address." if built else "Open index.html in a browser."
     source = "source/       the React sources it was built from\n" if built else ""
-    (folder / "README.txt").write_text(_READ_ME.format(title=run.request.brief[:70], how=how, source=source))
+    (folder / "README.txt").write_text(_READ_ME.format(title=run.request.brief[:70], how=how, source=source), "utf-8")
 
 
 def write_files(folder: Path, files: Files) -> None:

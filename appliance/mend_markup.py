@@ -24,6 +24,9 @@ CONTROL_KINDS = ("dead-control", "filter-fails")
 LINK_KINDS = ("dead-link", "dead-anchor")
 _AROUND_CHARS = 400
 THIN_CHARS = 40
+_FILLED = re.compile(  # an id may be filled by a script
+    r"\bid=|<(?:form|button|input|select|textarea|table|img|svg|canvas|video|audio|iframe)\b", re.IGNORECASE
+)
 _USED = re.compile(r"\(when (.*) is used\)")
 _WAYS = """\
 - <button data-open="#more">Words</button><dialog id="more"><h3>Title</h3><p>Two sentences.</p></dialog> shows more
@@ -63,7 +66,7 @@ class MarkupPatch:
 
 
 def feature_patch(page: str, item: ChecklistItem, brief: str) -> MarkupPatch:
-    """One new section for what the page lacks; it takes the place of one of that name that is all but empty."""
+    """One new section for what the page lacks; one of that name that is all but empty gives way."""
     page = _without_thin_section(page, item)
     titles = "\n".join(f"- {title[:80]}" for title in dict.fromkeys(_titles(page)) if title)
     example = recipe(item)
@@ -80,9 +83,12 @@ def _without_thin_section(page: str, item: ChecklistItem) -> str:
         body = re.sub(r"<!--.*?-->", "", found[0], flags=re.DOTALL)
         named = {stem(word) for title in _titles(body)[:1] for word in re.findall(r"\w{3,}", title.lower())}
         rest = re.sub(r"<h[1-4]\b.*?</h[1-4]\s*>", "", body, flags=re.DOTALL | re.IGNORECASE)
-        is_thin = len(_text(rest)) < THIN_CHARS and not re.search(r"<(?:form|button|input|select|table|img)\b", rest)
-        if wanted and wanted <= named and is_thin:
-            return page[: found.start()] + page[found.end() :]
+        inner = rest[rest.find(">") + 1 :]
+        if wanted and wanted <= named and len(_text(rest)) < THIN_CHARS and not _FILLED.search(inner):
+            without = page[: found.start()] + page[found.end() :]
+            own = re.search(r"""\bid=["']([\w-]+)""", found[0])
+            new = re.search(r'id="([\w-]+)"', opening(item, {title.lower() for title in _titles(without)}))
+            return without.replace(f'"#{own[1]}"', f'"#{new[1]}"') if own and new else without
     return page
 
 
@@ -172,9 +178,9 @@ def _opening_tag(reply: str, old: str) -> str:
 
 def _fitting(tag: str, form: str) -> str:
     """A vote counts choices: on a form that offers none it would swallow what was entered, so that form answers."""
-    offers = re.search(r"""<select\b|type=["']?(?:radio|checkbox)""", form, re.IGNORECASE)
+    offers = re.search(r"""<select\b|type=["']?radio""", form, re.IGNORECASE)
     answer = 'data-answer="Thank you, we have received it."'
-    return tag if offers else re.sub(r"""\bdata-vote=("[^"]*"|'[^']*')""", answer, tag)
+    return tag if offers else re.sub(r"""\bdata-vote(?:=("[^"]*"|'[^']*'|[^\s>]+))?""", answer, tag)
 
 
 # -- controls --------------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def _follow(store: Store, run: Run, live: Live) -> Outcome:
     with stop_on_signals() as stop:
         while True:
             if stop.is_set() and not store.cancel_requested(run.id):
-                store.request_cancel(run.id)
+                store.cancel(run.id)
             for event in store.events(run.id, after=seen):
                 seen = event.id
                 live(event.kind, event.data)
@@ -90,12 +90,12 @@ def _deliver(store: Store, run_id: str, delivery: Delivery, stream: BinaryIO | N
 def result(store: Store, run: Run, exported: str) -> dict[str, Any]:
     """What `--json` prints at the end; the keys are relied on by other people's scripts."""
     steps = store.steps(run.id)
-    best = next((step for step in steps if step.n == run.best), None)
+    best = next((step for step in steps if step.n == run.delivered), None)
     return {
         "run": run.id,
         "status": run.status,
         "stop_reason": run.stop_reason,
-        "best_step": run.best,
+        "best_step": run.delivered,
         "scores": {
             "appearance": best.scores.appearance.score if best else None,
             "functionality": best.scores.functionality.score if best else None,
@@ -129,7 +129,7 @@ def _print(store: Store, run: Run, outcome: Outcome, exported: str, delivery: De
     if outcome.status in ("stopped", "failed"):
         print(f"to go on:     appliance runs resume {run.id}")
     if exported:
-        print(f"best step:    {run.best}")
+        print(f"best step:    {run.delivered}")
         print(f"site:         {exported}/site")
         print(f"screenshots:  {exported}/screenshots")
         print(f"open it:      point a browser at {exported}/site/index.html")
@@ -140,7 +140,7 @@ def print_steps(store: Store, run: Run) -> None:
     rows = []
     for step in store.steps(run.id):
         row = summary(step)
-        mark = "best" if step.n == run.best else "rejected" if step.verdict == "rejected" else ""
+        mark = "best" if step.n == run.delivered else "rejected" if step.verdict == "rejected" else ""
         told = row["error"] or row["reason"]
         rows.append(
             (

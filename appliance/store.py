@@ -52,6 +52,11 @@ class Run:
     chosen: int | None
     """The step that the user chose over the scores; None where they decide."""
 
+    @property
+    def delivered(self) -> int | None:
+        """The step that is exported: the user's choice, else the best; None while there is none."""
+        return self.best if self.chosen is None else self.chosen
+
 
 @dataclass(frozen=True, slots=True)
 class HandEdit:
@@ -206,11 +211,7 @@ class Store:
 
     def set_status(self, run_id: str, status: RunStatus, reason: str = "", *, best: int | None = None) -> None:
         with self._transaction():
-            self._connection.execute(
-                "UPDATE runs SET status = ?, stop_reason = ?, best = coalesce(?, best), cancel = 0 WHERE id = ?",
-                (status, reason, best, run_id),
-            )
-            self._event(run_id, "status", {"status": status, "reason": reason})
+            self._set_status(run_id, status, reason, best)
 
     def begin(self, run: Run) -> bool:
         """Make a run `running` if it still has the status that the caller saw; False if somebody changed it since."""
@@ -236,11 +237,8 @@ class Store:
             if status not in ("queued", "running"):
                 return "over"
             self._connection.execute("DELETE FROM edits WHERE run_id = ?", (run_id,))
-            after, reason = (edit.was, "") if edit and edit.was != "queued" else ("stopped", "cancelled")
-            self._connection.execute(
-                "UPDATE runs SET status = ?, stop_reason = ?, cancel = 0 WHERE id = ?", (after, reason, run_id)
-            )
-            self._event(run_id, "status", {"status": after, "reason": reason})
+            given_up: tuple[RunStatus, str] = (edit.was if edit else "stopped", "the edit by hand was given up")
+            self._set_status(run_id, *(given_up if edit and edit.was != "queued" else ("stopped", "cancelled")))
         return "given up" if edit and edit.was != "queued" else "stopped"
 
     def set_engine(self, run_id: str, engine: str) -> None:
@@ -326,6 +324,8 @@ class Store:
             if old is None:
                 raise UnknownRun(f"Run {run_id} has no step {n}.")
             new = self._next_n(run_id)
+            # A reply that was kept for this number and never acted upon is none of this step's.
+            self._connection.execute("DELETE FROM completions WHERE run_id = ? AND n = ?", (run_id, new))
             aim = f"step {n} restored"
             step = replace(old, n=new, kind="restore", parent=n, aim=aim, usage=Usage(), seconds=0.0, verdict="kept")
             self._insert_step(run_id, replace(step, signal="", finding_key=""), tip=new)
@@ -338,6 +338,7 @@ class Store:
             self._refuse_busy(run_id)
             waiting = self.next_edit(run_id)
             was = waiting.was if waiting else self.run(run_id).status
+            was = "stopped" if was == "running" else was  # its worker is gone
             self._connection.execute(
                 "INSERT INTO edits (run_id, parent, was, at, path, content) VALUES (?,?,?,?,?,?)",
                 (run_id, parent, was, _now(), path, content),
@@ -399,6 +400,7 @@ class Store:
             self._connection.execute("DELETE FROM events WHERE run_id = ? AND kind IN ('text', 'stage')", (run_id,))
             self._insert_step(run_id, step, tip=tip)
             if edit:
+                self._connection.execute("DELETE FROM completions WHERE run_id = ? AND n = ?", (run_id, step.n))
                 self._connection.execute("DELETE FROM edits WHERE id = ?", (edit.id,))
                 self._connection.execute("UPDATE runs SET chosen = ? WHERE id = ?", (step.n, run_id))
 
@@ -503,13 +505,16 @@ class Store:
 
     def requeue_orphans(self) -> list[str]:
         """Runs left `running` by a worker that died go back to the queue. Call with the worker lease in hand."""
-        orphans = self.runs(status="running")
-        for run in orphans:
-            if run.cancel:
-                self.set_status(run.id, "stopped", "cancelled")
-            else:
-                self.set_status(run.id, "queued", "the worker was interrupted; going on from the last finished step")
-        return [run.id for run in orphans if not run.cancel]
+        requeued, why = [], "the worker was interrupted; going on from the last finished step"
+        with self._transaction():
+            for run in self.runs(status="running"):
+                if run.cancel:
+                    self._connection.execute("DELETE FROM edits WHERE run_id = ?", (run.id,))
+                    self._set_status(run.id, "stopped", "cancelled")
+                else:
+                    self._set_status(run.id, "queued", why)
+                    requeued.append(run.id)
+        return requeued
 
     def integrity(self) -> str:
         return str(self._rows("PRAGMA integrity_check")[0][0])
@@ -524,6 +529,13 @@ class Store:
         self._connection.execute(
             "INSERT INTO events (run_id, at, kind, data) VALUES (?,?,?,?)", (run_id, _now(), kind, json.dumps(data))
         )
+
+    def _set_status(self, run_id: str, status: RunStatus, reason: str, best: int | None = None) -> None:
+        self._connection.execute(
+            "UPDATE runs SET status = ?, stop_reason = ?, best = coalesce(?, best), cancel = 0 WHERE id = ?",
+            (status, reason, best, run_id),
+        )
+        self._event(run_id, "status", {"status": status, "reason": reason})
 
     def _insert_step(self, run_id: str, step: Step, *, tip: int | None) -> None:
         self._connection.execute(

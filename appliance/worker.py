@@ -110,7 +110,7 @@ def _end(store: Store, run: Run, status: Any, reason: str, tell: Tell) -> Outcom
         try:
             export_run(store, store.run(run.id), target, "folder")
             store.set_export(run.id, str(target))
-        except (ApplianceError, OSError) as error:
+        except Exception as error:  # whatever it is: the run has ended, and is not taken up again for it
             tell("warning", {"text": f"the site could not be exported: {error}"})
     store.set_status(run.id, status, reason, best=best)
     tell("ended", {"status": status, "reason": reason})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import math
 import sys
@@ -67,7 +68,7 @@ def _allow_files() -> None:
     elif request.endpoint == "machine.upload_model":
         request.max_content_length = sys.maxsize
     elif request.endpoint == "files.edit":
-        request.max_content_length = request.max_form_memory_size = 8 * MOST_EDIT_CHARS
+        request.max_content_length = request.max_form_memory_size = 12 * MOST_EDIT_CHARS + MOST_FORM_BYTES
 
 
 def _name_by_content(app: Flask) -> None:
@@ -126,6 +127,9 @@ def _moment(text: str) -> str:
     return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+
+
 def _answer_errors(app: Flask) -> None:
     """Every expected failure is one clear sentence on a page; none of them loses what was typed."""
 
@@ -140,10 +144,13 @@ def _answer_errors(app: Flask) -> None:
 
     def too_large(error: OverflowError) -> tuple[str, int]:
         """A number in an address that no step, page or event can have."""
+        app.logger.exception("a number is too large")
         return render_template("error.html", status=404, said=spoken()("error.404")), 404
 
     def machine_said(error: OSError) -> tuple[str, int]:
-        """Such as a full disk below a thumbnail or a download."""
+        """Such as a full disk below a thumbnail or a download; any other is a mistake of ours."""
+        if error.errno not in _DISK_ERRORS:
+            raise error
         said = f"{error.strerror or error}; free some space or check the data folder, then try again."
         return render_template("error.html", status=507, said=said), 507
 

@@ -50,9 +50,10 @@ class Bell:
         try:
             with self._pool.store() as store:
                 self._ring_on_change(store)
-        finally:  # also where the database could not be read: the next one who waits tries again
+        except BaseException:  # such as a database that cannot be read: the next one who waits tries again
             with self._changed:
                 self._watching = False
+            raise
 
     def _ring_on_change(self, store: Store) -> None:
         before, idle_since = -1, time.monotonic()  # rings at once: something may have come before the first look

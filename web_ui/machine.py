@@ -137,6 +137,9 @@ def upload_model() -> tuple[str, int]:
     except ApplianceError as error:
         remove()
         return str(error), status_of(error)
+    except BaseException:  # such as a connection that broke
+        remove()
+        raise
     return "", 204
 
 

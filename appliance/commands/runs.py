@@ -39,7 +39,7 @@ def list_(as_json: bool) -> None:
     """All runs, newest first."""
     with _opened() as (_, store):
         rows = [
-            {"run": run.id, "status": shown_status(store, run), "best_step": run.best, "brief": run.request.brief}
+            {"run": run.id, "status": shown_status(store, run), "best_step": run.delivered, "brief": run.request.brief}
             for run in store.runs()
         ]
     if as_json:

@@ -72,7 +72,7 @@
     if (!list) return;
     const { words = "", kind = "" } = chosen.get(selector) ?? {};
     let shown = 0;
-    const own = (item) => `${item.dataset.category ?? ""},${item.dataset.kind ?? ""}`.toLowerCase().split(/[,;|]/).map((one) => one.trim());
+    const own = (item) => `${item.dataset.category ?? ""},${item.dataset.kind ?? ""}`.toLowerCase().split(/[,;|]/).flatMap((one) => [one.trim(), ...one.trim().split(/\s+/)]);
     const isNamed = items(list).some((item) => own(item).includes(kind)); // a kind that items have is no mere word of others
     for (const item of items(list)) {
       const text = `${item.textContent} ${item.dataset.category ?? ""} ${item.dataset.kind ?? ""}`.toLowerCase();

@@ -10,6 +10,7 @@ from rooms import GOOD, THROWS, ScriptedWorkshop, request, tagged
 
 from appliance import requests
 from appliance.worker import execute
+from models.errors import EngineCrashed
 
 pytestmark = pytest.mark.browser
 MINE = GOOD.replace("Bakery</h1>", "My own bakery</h1>")
@@ -77,10 +78,16 @@ def test_several_edits_are_made_in_order(store):
 
 def test_a_restored_step_that_broke_before_the_model_said_anything_blocks_nothing(store):
     run = store.add_run(request("strong", steps=4))
-    take(store, ScriptedWorkshop([tagged(GOOD)]), store.run(run.id))
-    broken = store.steps(run.id)[-1]
-    assert store.completion(run.id, broken.n) is None or broken.signal != "broke"
+
+    def fail(*_):
+        raise EngineCrashed("the engine ended")
+
+    replies = iter([lambda: tagged(GOOD), fail, lambda: tagged(GOOD), lambda: tagged(MINE)])
+    take(store, ScriptedWorkshop(lambda *_: next(replies)()), run)
+    broken = store.steps(run.id)[1]
+    assert broken.signal == "broke"
+    assert store.completion(run.id, broken.n) is None
     store.restore_step(run.id, broken.n)
-    requests.resume(store, store.run(run.id), steps=8)
+    requests.resume(store, store.run(run.id), steps=7)
     outcome = take(store, ScriptedWorkshop([tagged(MINE)] * 9), store.run(run.id))
     assert outcome.status == "done"

@@ -250,6 +250,9 @@ def test_a_form_without_a_choice_is_no_vote():
     page = mended(patch, '```html\n<form data-vote="#results">\n```')
     assert 'data-answer="Thank you, we have received it."' in page
     assert "data-vote" not in page
+    agreed = PAGE.replace('<input id="name">', '<label><input type="checkbox"> I agree</label>')
+    patch = markup_patch(agreed, [finding("submit-lost", 'form#order-form button "Send"')])
+    assert "data-vote" not in mended(patch, "```html\n<form data-vote>\n```")
     poll = PAGE.replace('<input id="name">', '<label><input type="radio" name="dish"> Soup</label>')
     patch = markup_patch(poll, [finding("submit-lost", 'form#order-form button "Send"')])
     assert "data-vote" in mended(patch, '```html\n<form data-vote="#results">\n```')
@@ -281,3 +284,18 @@ def test_a_link_that_leads_there_already_is_not_made_twice():
     assert (
         mended(patch, patch.start + "<th>Month</th></tr></thead></table></section>\n```").count('href="#charts"') == 1
     )
+
+
+@pytest.mark.parametrize("filled", ['<div id="chart-box"></div>', "<canvas></canvas>", "<textarea></textarea>"])
+def test_what_a_script_may_fill_is_not_empty(filled):
+    page = EMPTY.replace("<!-- Charts come here -->", filled)
+    assert feature_patch(page, CHARTS, "A site with charts.").page == page
+
+
+def test_links_to_the_section_that_gave_way_lead_to_the_new_one():
+    page = EMPTY.replace('id="charts"', 'id="chart-area"').replace(
+        "</ul></nav>", '<li><a href="#chart-area">Charts</a></li></ul></nav>'
+    )
+    patch = feature_patch(page, CHARTS, "A site with charts.")
+    assert 'href="#charts"' in patch.page
+    assert "chart-area" not in patch.page

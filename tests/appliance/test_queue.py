@@ -6,15 +6,21 @@ import threading
 
 import builders
 import pytest
-from rooms import ScriptedWorkshop, request
+from rooms import LocalRooms, ScriptedWorkshop, request
 
 from appliance import requests
 from appliance.steps import FROM_FILE, Checklist, ChecklistItem
-from appliance.store import WORKER
+from appliance.store import WORKER, CompletionRecord
 from appliance.worker import execute, serve_queue
 from sandbox.workspace import snapshot
 
 FILES = {"index.html": b"<h1>bread</h1>"}
+
+
+def stopped():
+    stop = threading.Event()
+    stop.set()
+    return stop
 
 
 @pytest.fixture
@@ -99,6 +105,23 @@ def test_the_users_choice_does_not_become_the_best(store, done):
     other = {"index.html": b"<h1>other</h1>"}
     store.add_step(done.id, builders.step(2, 4.5, snapshot=snapshot(other).id), other, [], {}, tip=2)
     store.choose(done.id, 1)
-    assert requests.best_of(store, store.run(done.id)).n == 1
-    store.choose(done.id, None)
-    assert requests.best_of(store, store.run(done.id)).n == 2
+    outcome = execute(
+        store.run(done.id), store, ScriptedWorkshop([], LocalRooms()), stopped(), lambda *_: None, on_stop="stopped"
+    )
+    ended = store.run(done.id)
+    assert (outcome.status, ended.best, ended.chosen, ended.delivered) == ("stopped", 2, 1, 1)
+
+
+def test_giving_up_an_edit_of_an_interrupted_run_leaves_it_stopped(store):
+    run = store.add_run(request())
+    store.add_step(run.id, builders.step(1, snapshot=snapshot(FILES).id), FILES, [], {}, tip=1)
+    store.set_status(run.id, "running")  # and its worker dies
+    store.add_edit(run.id, 1, "index.html", "mine")
+    requests.cancel(store, store.run(run.id))
+    assert store.run(run.id).status == "stopped"
+
+
+def test_a_reply_that_was_never_acted_upon_is_not_the_restored_steps(store, done):
+    store.add_completion(done.id, 2, CompletionRecord((("user", "hi"),), "never applied", "stop", {}))
+    assert store.restore_step(done.id, 1) == 2
+    assert store.completion(done.id, 2) is None
