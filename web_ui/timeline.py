@@ -14,7 +14,7 @@ from appliance.decide import lineage
 from appliance.steps import Step
 
 NARROWEST, WIDEST = 40, 160
-WIDTH = 1200
+WIDTH = 1168
 """What the columns of a short run share; a longer one is scrolled."""
 LEFT = 32
 TOP = 16

@@ -115,7 +115,7 @@
 
   const drawing = $('.timeline .scroll')
   const band = $('.best-band')
-  if (drawing && band) drawing.scrollLeft = band.x.baseVal.value - drawing.clientWidth / 2
+  if (drawing && band && band.x.baseVal.value + band.width.baseVal.value > drawing.clientWidth) drawing.scrollLeft = band.x.baseVal.value - drawing.clientWidth / 2
 
   // -- comparison ----------------------------------------------------------------------------------------------------
   const slider = $('[data-slider]')
