@@ -54,10 +54,9 @@ class ScriptedWorkshop:
                 model=model,
                 rooms=self.rooms,
                 profile=load_profiles()[run.request.profile],
-                rules=rules_of(run.request),
                 cancelled=cancelled,
                 tell=tell,
-                **{"judges": Judges(RulesJudge()), **self._made(model)},
+                **{"judges": Judges(RulesJudge()), "rules": rules_of(run.request), **self._made(model)},
             )
 
 

@@ -213,8 +213,7 @@ PAGES = [tagged(page(f"<h1>Bakery {n}</h1><ul>{ITEMS}</ul><button>Order</button>
 
 
 def fixed_run(store, script, steps, **rules):
-    workshop = ScriptedWorkshop(script)
-    workshop.rules = lambda run: replace(FIXED, steps=run.request.steps, **rules)
+    workshop = ScriptedWorkshop(script, rules=replace(FIXED, steps=steps, **rules))
     run = store.add_run(request("strong", steps=steps))
     return execute(run, store, workshop, threading.Event(), lambda *_: None, on_stop="stopped"), store.steps(run.id)
 
