@@ -102,7 +102,7 @@ def test_a_child_dies_with_a_parent_that_is_killed():
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     with parent:
         pid = int(parent.stdout.readline())
-        # The leash is on once the program itself runs; a parent that dies within those milliseconds is not what is meant.
-        until(lambda: b"setpriv" not in Path(f"/proc/{pid}/cmdline").read_bytes())
+        # The leash is on once the program itself runs; a parent that dies in those milliseconds is not what is meant.
+        until(lambda: Path(f"/proc/{pid}/cmdline").read_bytes().startswith(SLEEPS[0].encode()))
         parent.kill()
     until(lambda: not alive(pid))
