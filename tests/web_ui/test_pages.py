@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import tarfile
 import time
 import zipfile
@@ -98,6 +99,7 @@ def test_a_step_in_full(visitor, run):
 
 
 def test_pictures_and_thumbnails(visitor, run, home):
+    shutil.rmtree(home / "thumbnails", ignore_errors=True)
     picture = visitor.get(f"/runs/{run.id}/steps/1/desktop.png")
     assert picture.data.startswith(b"\x89PNG")
     small = visitor.get(f"/runs/{run.id}/steps/1/phone.webp")

@@ -66,7 +66,7 @@
   }
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) return document.activeElement?.closest('form[data-send]')?.requestSubmit()
-    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName) || document.activeElement?.isContentEditable) return
+    if (event.ctrlKey || event.metaKey || event.altKey || document.activeElement?.matches('textarea, select, input:not([type=checkbox], [type=range]), [contenteditable]')) return
     if (localStorage.getItem('letters') === 'off') return
     if (event.key === '?') $('#keys').showModal()
     else if (event.key === 'x') stop()
