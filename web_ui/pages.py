@@ -42,9 +42,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the machine does now. `worker`: whether a worker lives to take the queue."""
+    """What the machine does now. `worker`: the process that takes the queue and has the model, 0 where none lives."""
 
-    worker: bool
+    worker: int
     running: Run | None
     stage: str
     queue: tuple[Run, ...]
@@ -66,7 +66,8 @@ def rows(store: Store, runs: list[Run]) -> list[Row]:
 
 
 def state(store: Store) -> State:
-    worker = store.lease_holder(WORKER) is not None
+    holder = store.lease_holder(WORKER)
+    worker = holder.pid if holder else 0
     running = next(iter(store.runs(status="running", limit=1)), None) if worker else None
     stage = store.last_stage(running.id) if running else ""
     return State(worker, running, stage, tuple(reversed(store.runs(status="queued", limit=100))))

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import tarfile
 import time
 import zipfile
+from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
 
 from appliance import requests
 from appliance.errors import RunBusy
+from appliance.steps import GuiAct, GuiTrace, Picture
+from sandbox.workspace import snapshot
 from tests.appliance.rooms import fenced
 from tests.web_ui.visits import BETTER, SECTION, config_of, work_on
 from web_ui.jobs import Jobs
@@ -498,3 +503,39 @@ def test_nothing_in_use_is_cleared(visitor, run, store, home):
     (home / "tmp").mkdir(exist_ok=True)
     assert visitor.post("/machine/disk/clear", {"folder": "tmp"}).status_code == 409
     assert (home / "tmp").is_dir()
+
+
+def test_who_has_the_machine_is_told(visitor, store):
+    store.take_lease("worker")
+    assert f"Process {os.getpid()} has the model" in visitor.text("/state")
+
+
+def test_what_a_model_clicked_is_shown_as_a_film(visitor, run, store):
+    old = store.step(run.id, 1)
+    shot = store.blob(old.observation.pictures[0].sha256)
+    picture = Picture("act-1", old.observation.pictures[0].sha256, 1280)
+    act = GuiAct("click", 'click button "Order"', effect="a line came", picture=picture.sha256)
+    trace = GuiTrace("Press Order", "A form opens", "clever", (act,), "YES", "it opened", "answered")
+    seen = replace(old.observation, traces=(trace,), pictures=(*old.observation.pictures, picture))
+    store.add_step(run.id, replace(old, n=9, observation=seen), store.files(old.snapshot), [shot], {}, tip=9)
+    text = visitor.text(f"/runs/{run.id}/steps/9")
+    assert "click button &#34;Order&#34;" in text
+    assert "a line came" in text
+    film = text.split('class="film"')[1].split('src="')[1].split('"')[0]
+    assert visitor.get(film).data[8:12] == b"WEBP"
+    assert "Press Order" in visitor.text(f"/runs/{run.id}/tests?step=9")
+
+
+def test_what_is_in_a_file_name_is_text(visitor, run, store):
+    name = "<img src=x onerror=alert(1)>.html"
+    files = {"index.html": b"x", name: b"<script>alert(1)</script>"}
+    step = replace(store.step(run.id, 1), n=9, snapshot=snapshot(files).id)
+    store.add_step(run.id, step, files, [], {}, tip=9)
+    for path in (
+        f"/runs/{run.id}/code?step=9&path={quote(name)}",
+        f"/runs/{run.id}/compare?a=1&b=9",
+        f"/runs/{run.id}",
+    ):
+        text = visitor.text(path)
+        assert "<img src=x" not in text
+        assert "<script>alert" not in text
