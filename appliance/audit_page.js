@@ -124,6 +124,8 @@ const PLACEHOLDERS = [
   [/^this is (?:an? |the )?(?:brief |short |detailed )?description\b|^this is where\b/i, "a note in place of content"],
   [/^(?:an? )?(?:brief |short |detailed )?description (?:of|about) (?:the|this|your) (?:\w+ ){0,2}(?:project|work|product|item|service|event|image)s?(?: here)?\.?$/i, "a note in place of content"],
   [/^(?:project|product|item|company|event|article|service) (?:name|title)$/i, "a note in place of a name"],
+  [/\[(?!sic\])[a-z][a-z' ]{2,40}\]/i, "a gap in brackets"],
+  [/^(?:hero section|section \d+)$/i, "a note in place of a heading"],
   [/\b(?:your|insert|add|place) (?:text|content|description|image|title)s? (?:goes )?here\b|^content goes here|^placeholder(?: text)?$|^sample text$/i, "a placeholder"],
   [/\[object Object\]|^undefined$|^NaN$|^null$|\$\{[\w.]+\}|\{\{\s*[\w.]+\s*\}\}/, "a value that was never filled in"],
 ];

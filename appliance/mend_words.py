@@ -18,6 +18,9 @@ _QUOTED = re.compile(r'"(.+)"$', re.DOTALL)
 _TEXT = re.compile(r">([^<>]+)<")
 _HEADING = re.compile(r"<h[1-4]\b[^>]*>(.*?)</h[1-4]\s*>", re.DOTALL | re.IGNORECASE)
 _SHOWN_CHARS = 120
+_ECHO = re.compile(r"^.{0,160}?\bin place of:\s*", re.IGNORECASE)
+"""Small models begin their line with what they were asked for."""
+_GAP = re.compile(r"\[[a-z][a-z' ]{2,40}\]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,8 @@ def read_words(patch: WordsPatch, reply: str, *, cut: bool) -> Artifact:
     lines = dict(re.findall(r"^\s*(\d+)[.)]\s*(.+?)\s*$", reply, re.MULTILINE))
     page, problems = patch.page, []
     for n, (first, behind) in reversed(list(enumerate(patch.places, 1))):
-        line = _flat(re.sub(r"<[^>]+>|[*_`]{1,3}|^[\"“]|[\"”]$", "", lines.get(str(n), "")))
-        if not line or line.lower().startswith(_flat(patch.page[first:behind]).lower()[:40]):
+        line = _flat(re.sub(r"<[^>]+>|[*_`]{1,3}|^[\"“]|[\"”]$", "", _ECHO.sub("", lines.get(str(n), ""))))
+        if not line or _GAP.search(line) or line.lower().startswith(_flat(patch.page[first:behind]).lower()[:40]):
             problems.append(f"no words came for text {n}")
             continue
         page = page[:first] + html.escape(line, quote=False) + page[behind:]

@@ -69,3 +69,14 @@ def test_text_that_a_script_wrote_is_not_in_the_source():
 
 def test_filler_is_mended_by_its_words():
     assert mend_messages({"index.html": PAGE.encode()}, [filler(FIRST)], "A bakery.").scope == "words"
+
+
+def test_what_was_asked_is_no_part_of_the_answer(patch):
+    reply = '1. two sentences below "About us", in place of: "We bake with rye. Come at seven."\n2. The stone oven'
+    assert '<p class="a">We bake with rye. Come at seven.</p>' in page_of(read_words(patch, reply, cut=False))
+
+
+def test_words_with_gaps_are_filler_again(patch):
+    artifact = read_words(patch, "1. Hello, my name is [Name] and I bake.\n2. The stone oven", cut=False)
+    assert FIRST in page_of(artifact)
+    assert artifact.problems == ("no words came for text 1",)
