@@ -48,7 +48,7 @@ def export_run(store: Store, run: Run, target: Path, form: Form, stream: BinaryI
     step = chosen_step(store, run)
     if stream is None:
         _require_free(target)
-    with tempfile.TemporaryDirectory(prefix="export-", dir=_scratch(store)) as scratch:
+    with tempfile.TemporaryDirectory(prefix="export-", dir=scratch_folder(store)) as scratch:
         made = Path(scratch) / "export"
         lay_out(store, run, step, made, form)
         if stream is None:
@@ -171,6 +171,14 @@ def _git(folder: Path, *arguments: str) -> None:
 _WHO: Mapping[str, str] = {"NAME": "WebGen Appliance", "EMAIL": "appliance@localhost"}
 
 
+def free_name(path: Path) -> Path:
+    """Beside what is there already: a run that is exported again overwrites nothing."""
+    n, free = 2, path
+    while free.exists():
+        free, n = path.with_name(f"{path.name}-{n}"), n + 1
+    return free
+
+
 def _require_free(target: Path) -> None:
     try:
         taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
@@ -180,7 +188,8 @@ def _require_free(target: Path) -> None:
         raise ExportRefused(f"{target} already exists and is not empty; choose another place or remove it.")
 
 
-def _scratch(store: Store) -> Path:
+def scratch_folder(store: Store) -> Path:
+    """Where half-made exports lie until they are whole."""
     folder = store.folder / "tmp"
     folder.mkdir(exist_ok=True)
     return folder

@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any, Literal, Protocol
 
 from appliance.agent import Parts, work
 from appliance.decide import deliverable
 from appliance.errors import ApplianceError, RunBusy, is_missing_part
-from appliance.export import export_run
+from appliance.export import export_run, free_name
 from appliance.requests import rules_of
 from appliance.store import WORKER, Run, Store
 from appliance.writing import Cancelled
@@ -106,7 +105,7 @@ def _end(store: Store, run: Run, status: Any, reason: str, tell: Tell) -> Outcom
     if best is None and status == "done":
         status, reason = "failed", f"{reason}; no step shows a page, so there is nothing to export"
     if best is not None and status != "queued":
-        target = _free_name(store.folder / "exports" / run.id)
+        target = free_name(store.folder / "exports" / run.id)
         try:
             export_run(store, store.run(run.id), target, "folder")
             store.set_export(run.id, str(target))
@@ -115,14 +114,6 @@ def _end(store: Store, run: Run, status: Any, reason: str, tell: Tell) -> Outcom
     store.set_status(run.id, status, reason, best=best)
     tell("ended", {"status": status, "reason": reason})
     return Outcome(status, reason, {"done": 0, "stopped": 130, "queued": 130}.get(status, 1))
-
-
-def _free_name(path: Path) -> Path:
-    """A resumed run is exported again beside its earlier export; nothing is overwritten."""
-    n, free = 2, path
-    while free.exists():
-        free, n = path.with_name(f"{path.name}-{n}"), n + 1
-    return free
 
 
 def _announcer(store: Store, run_id: str, tell: Tell) -> Tell:

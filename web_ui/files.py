@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from appliance import requests
 from appliance.errors import UsageError
-from appliance.export import Form, export_run, lay_out
+from appliance.export import Form, export_run, free_name, lay_out, scratch_folder
 from appliance.requests import shown_status
 from appliance.steps import Picture, Step
 from appliance.store import Store
@@ -162,18 +162,12 @@ def download(run_id: str, form: str) -> Response:
     with opened(run_id) as (store, run):
         n = request.args.get("step", None, int)
         step = requests.find_step(store, run, n) if n else requests.require_best(store, run)
-        with tempfile.TemporaryDirectory(prefix="download-", dir=_scratch(store)) as scratch:
+        with tempfile.TemporaryDirectory(prefix="download-", dir=scratch_folder(store)) as scratch:
             folder = Path(scratch) / f"site-{run.id}"
             lay_out(store, run, step, folder, "git" if form == "git" else "folder")
             packed = _tarred(folder) if form == "git" else _zipped(folder)
     name = f"site-{run.id}-step-{step.n}.{'tar.gz' if form == 'git' else 'zip'}"
     return send_file(io.BytesIO(packed), as_attachment=True, download_name=name)
-
-
-def _scratch(store: Store) -> Path:
-    folder = store.folder / "tmp"
-    folder.mkdir(exist_ok=True)
-    return folder
 
 
 def _zipped(folder: Path) -> bytes:
@@ -197,14 +191,7 @@ def export(run_id: str) -> BaseResponse:
     """Into a new folder of this machine's data folder; the page then says where."""
     form: Form = "git" if request.form.get("form") == "git" else "folder"
     with opened(run_id) as (store, run):
-        target = _free(store.folder / "exports" / run.id)
+        target = free_name(store.folder / "exports" / run.id)
         export_run(store, run, target, form)
         store.set_export(run.id, str(target))
     return redirect(url_for("runs.show", run_id=run.id), 303)
-
-
-def _free(path: Path) -> Path:
-    n, free = 2, path
-    while free.exists():
-        free, n = path.with_name(f"{path.name}-{n}"), n + 1
-    return free
