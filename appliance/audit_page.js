@@ -130,8 +130,19 @@ const PLACEHOLDERS = [
   [/\[object Object\]|^undefined$|^NaN$|^null$|\$\{[\w.]+\}|\{\{\s*[\w.]+\s*\}\}/, "a value that was never filled in"],
 ];
 
+// "Barber 1", "Barber 2": two of a kind that only a number tells apart. What the world itself counts is left alone.
+const COUNTED = /^(?:chapter|class|day|episode|floor|gate|grade|group|lane|lesson|level|module|month|part|phase|platform|player|question|room|round|season|stage|step|table|team|track|unit|version|volume|week|year|zone)$/i;
+const numberedNames = (shown) => {
+  const named = shown
+    .filter(({ el }) => el.closest("h2, h3, h4, h5, strong, dt"))
+    .map(({ el, text }) => ({ el, text: text.trim(), word: (text.trim().match(/^([a-z]+(?: [a-z]+)?) \d{1,2}$/i) ?? [])[1]?.toLowerCase() }))
+    .filter(({ word }) => word && !COUNTED.test(word.split(" ").at(-1)));
+  const alike = named.filter(({ word }) => named.filter((other) => other.word === word).length > 1);
+  return alike.map(({ el, text }) => ({ place: selector(el), text: `a number in place of a name: "${short(text)}"` }));
+};
+
 const placeholderFacts = (shown) => {
-  const found = [];
+  const found = numberedNames(shown);
   for (const { el, text } of shown) {
     if (el.closest("button, a, code, pre, input, textarea")) continue;
     const flat = text.replace(/\s+/g, " ").trim();
@@ -139,6 +150,19 @@ const placeholderFacts = (shown) => {
     if (hit) found.push({ place: selector(el), text: `${hit[1]}: "${short(flat)}"` });
   }
   return found.slice(0, MAX_EACH);
+};
+
+// Something drawn that is no icon; a canvas nobody drew on is none.
+const isFigure = (el) => {
+  const box = el.getBoundingClientRect();
+  if (box.width < 120 || box.height < 48) return false;
+  if (el.tagName !== "CANVAS") return el.querySelector("rect, path, line, polyline, polygon, circle") !== null;
+  const empty = Object.assign(document.createElement("canvas"), { width: el.width, height: el.height });
+  try {
+    return el.toDataURL() !== empty.toDataURL();
+  } catch {
+    return true; // pictures of others are drawn on it
+  }
 };
 
 // Headings in reading order, each with the amount of what stands below it up to the next one of its rank.
@@ -161,8 +185,9 @@ const outlineFacts = (shown) => {
     const within = (what) => all(what).filter((el) => after(one.el, el) && (!next || after(el, next))).length;
     one.controls = within(`${FIELDS}, button, [role=button]`);
     one.blocks += one.controls + within("canvas, svg, img");
+    one.figures = all("canvas, svg").filter((el) => isFigure(el) && after(one.el, el) && (!next || after(el, next))).length;
   }
-  return found.slice(0, 120).map(({ level, text, chars, blocks, controls }) => ({ level, text, chars, blocks, controls }));
+  return found.slice(0, 120).map(({ level, text, chars, blocks, controls, figures }) => ({ level, text, chars, blocks, controls, figures }));
 };
 
 // Two texts painted over each other. What an opaque layer covers is not painted, so it does not count.

@@ -20,6 +20,12 @@ FEWEST, MOST = 4, 8
 # Where a text speaks of several, the last one is what it is after: "add a task, then delete it".
 _DOING: tuple[tuple[Proof, str], ...] = (
     ("add", r"\badd(?:s|ing)?\b|\bcreat(?:e|es|ing|ion)\b|\binsert|\bupload|\bposting\b|\bpost (?:an?|new)\b"),
+    (
+        "add",
+        r"^(?:try )?(?:post|reply|replies|replying|comment|commenting|publish|publishing)\b"
+        r"(?= (?:to|on|in|the|something)\b|\W*$)",
+    ),
+    ("add", r"^(?:try )?(?:(?:[\w-]+ ){1,3}management$|manag(?:e|ing) (?:[\w-]+ ?){1,3}$)"),
     ("complete", r"\bmark(?:s|ing)?\b.{0,40}?\b(?:complete|completed|done|finished)\b|\btick|\bcheck(?:ing)? off\b"),
     ("complete", r"\bcomplet(?:e|ing) (?:(?:an?|the|their) )?(?:task|to-?do|item|habit|goal|lesson)"),
     ("edit", r"\bedit(?:s|ing)?\b|\bmodif(?:y|ies|ying|ication)|(?<!real-time )\bupdat(?:e|ing)\b|\brenam(?:e|ing)\b"),
@@ -111,7 +117,8 @@ _GENERIC_NOUNS = frozenset(
         """information functionality function feature detail data page section system form button list item entry record
     option result content process website site existing new valid first second own specific different other it them
     these those this that the a an their his her your my our all any each some one more multiple several current
-    selected available use accessing its can apply operation correctly
+    selected available use accessing its can apply operation operations correctly corresponding
+    manage managing management capabilities something try
     customized following various personal appropriate necessary relevant for from before between
     each back bar incomplete incorrect correct invalid latest test verify check assess evaluate confirm ensure validate
     access capability clearly related able""",
@@ -170,8 +177,10 @@ def subject_of(task: str, proof: Proof) -> str:
     if doing is None:
         return ""
     _, start, end = doing
-    after = re.sub(r"^\w*\W*(?:for|through|by)?\b", "", text[end:], flags=re.IGNORECASE)
+    after = re.sub(r"^\w*\W*(?:for|through|by|to|on)?\b", "", text[end:], flags=re.IGNORECASE)
     words = _nouns(_PHRASE_ENDS.split(after, maxsplit=1)[0]) or _nouns(_PHRASE_ENDS.split(text[:start])[-1])
+    if not words and proof == "add":  # "customer management" is all of it
+        words = _nouns(text[start:end])
     return words[-1] if words else ""
 
 
@@ -318,6 +327,9 @@ def stem(word: str) -> str:
     return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3 else word
 
 
+_GENERIC_STEMS = frozenset(map(stem, _GENERIC_NOUNS))
+
+
 # -- items by rule ---------------------------------------------------------------------------------------------------
 
 
@@ -343,10 +355,10 @@ def rules_items(brief: str) -> tuple[ChecklistItem, ...]:
     """Four to eight items from the brief's own clauses: what is done first, then what is shown, colours last."""
     colour = colour_item(brief)
     room = MOST - (colour is not None)
-    found = [_item(clause) for clause in _clauses(brief)]
+    found = [_item(clause) for clause in _clauses(brief) if not _UNSEEN.search(clause)]
     unique: list[ChecklistItem] = []
     for item in found:
-        if not _says_again(item, unique) and not (item.proof == "shows-text" and not item.subject):
+        if not _says_again(item, unique) and not _says_nothing(item):
             unique.append(item)
     ranked = sorted(unique, key=lambda item: item.kind != "functional")
     chosen = [item for item in unique if item in ranked[:room]]
@@ -356,14 +368,28 @@ def rules_items(brief: str) -> tuple[ChecklistItem, ...]:
     return (*chosen, *((colour,) if colour else ()))
 
 
+def _says_nothing(item: ChecklistItem) -> bool:
+    """Nothing is named that could be looked for: "perform corresponding operations"."""
+    return (item.proof == "shows-text" and not item.subject) or (
+        item.proof == "none" and not _nouns(_VERB.sub("", item.task, count=1))
+    )
+
+
 def _says_again(item: ChecklistItem, others: Sequence[ChecklistItem]) -> bool:
-    words = set(_content(item.task))
+    words = {word for word in _content(item.task) if word not in _GENERIC_STEMS}
     for other in others:
         known = set(_content(other.task))
         same_proof = item.proof == other.proof and (item.subject == other.subject or not item.subject)
+        if speaks_of_order(item.task) != speaks_of_order(other.task):
+            continue
         if (same_proof and item.proof != "none") or (words <= known and item.proof in (other.proof, "none")):
             return True
     return False
+
+
+def speaks_of_order(text: str) -> bool:
+    """Sorting and filtering have one proof, and are two things all the same."""
+    return re.search(r"\bsort|\border by\b|\barrang|\brank", text, re.IGNORECASE) is not None
 
 
 def _item(clause: str) -> ChecklistItem:
@@ -386,13 +412,17 @@ def _item_seen(seen: str) -> ChecklistItem:
     )
 
 
+_UNSEEN = re.compile(
+    r"\bprivacy\b|\bsecur(?:e|ity)\b|\bprotect|\bperforman|\bscalab|\bstability\b|\bensur", re.IGNORECASE
+)
+"""What a brief promises and no page can show."""
 _PURPOSE = re.compile(r"\b(?:to|for|so that|in order to)\b", re.IGNORECASE)
 _VERB = re.compile(
     r"(?:add|create|insert|upload|post|mark|complete|edit|modify|update|rename|change|delete|remove|filter|sort|search"
     r"|look up|query|reload|submit|send|fill|sign|register|log|book|reserve|make|choose|select|generate|start|play|spin"
     r"|win|vote|track|compare|manage|check|input|enter|contact|undo|join|record|schedule|collect|summari[sz]e|analy[sz]e"
     r"|perform|click|press|play|move|draw|follow|rate|comment|share|export|download|print|calculate|export|buy|purchase"
-    r"|order|apply|assign|attempt|customi[sz]e|configure|switch|revive|merge|invite|reply|cast|communicate|share|contribute|participate|subscribe|donate|receive|conduct|deposit|deal|chat|message|ask|answer|translate)\b",
+    r"|order|apply|assign|attempt|customi[sz]e|configure|switch|revive|merge|invite|reply|cast|communicate|share|contribute|participate|subscribe|donate|receive|conduct|deposit|deal|chat|message|ask|answer|translate|lease|rent|renew|transfer)\b",
     re.IGNORECASE,
 )
 _SEEN_FIRST = re.compile(
@@ -405,7 +435,7 @@ _ASKS = re.compile(
     r".*\b(?:should (?:also )?(?:be able to|have|provide|include|support|display|allow|contain|offer)"
     r"|(?:users?|visitors?|people|customers?|players?) (?:can|may|must be able to|are able to)"
     r"|functionalit(?:y|ies) (?:for|such as|like|of|including)|features? (?:for|such as|like|including)"
-    r"|allow(?:s|ing)? (?:users?|visitors?) to|including|such as|featuring"
+    r"|allow(?:s|ing)? \w+ to|including|such as|featuring"
     r"|so that (?:users|visitors|people) can)\b:?\s*"
     r"(?:the (?:functionality|ability) (?:to|of|for)\s+)?(?:functionalit(?:y|ies) (?:for|such as|like)\s+)?",
     re.IGNORECASE,
@@ -436,7 +466,7 @@ def _clauses(brief: str) -> Iterator[str]:
 
 
 _LEAD = re.compile(
-    r"^(?:(?:also|then|to|for|(?:be )?able to|the (?:web)?(?:site|page|app|application|system|platform)"
+    r"^(?:(?:also|then|to|for|(?:be )?able to|(?:the )?(?:web)?(?:site|page|app|application|system|platform)"
     r" (?:will|should|can)(?: also)?(?: automatically)?)\s+)+",
     re.IGNORECASE,
 )
@@ -459,21 +489,41 @@ def _topic(brief: str) -> str:
 
 
 def _with_objects(parts: Sequence[str], topic: str) -> Iterator[str]:
-    """`topic` is what a bare "filter" is about where the sentence itself does not say."""
-    thing = ""
+    """`topic` is what a bare "filter" is about where the sentence itself does not say; in "adding barbers, services"
+    the second is added too."""
+    thing = verb = ""
     for i, part in enumerate(parts):
-        bare = re.fullmatch(_VERB, part) or re.fullmatch(r"\w+ing", part)
+        part = re.sub(r"^(?!\w*(?:repl|appl|suppl)y\b)\w+ly\s+(?=\w)", "", part)
+        if (
+            verb
+            and re.fullmatch(rf"(?:\S+ ){{0,{_CARRIED_WORDS - 1}}}\w+s", part)
+            and not _begins(part)
+            and not _last_doing(part)
+        ):
+            part = f"{verb} {part}"
+        verb = part.split()[0] if len(part.split()) > 1 and _is_carried(part) else ""
+        bare = re.fullmatch(_VERB, part) or re.fullmatch(r"\w+ing", part) or _SEEN_FIRST.fullmatch(f"{part} ")
         if bare:
             later = next((other for other in parts[i + 1 :] if len(other.split()) > 1 and _begins(other)), "")
             known = topic and _last_doing(part)
             following = later.split(maxsplit=1)[1] if later else thing or (f"the {topic}" if known else "")
-            part = f"{part} {following}".strip()
+            following = re.sub(r"^(?:to|on|in|with|for|from)\s+", "", following)
+            said_twice = stem(part) in map(stem, following.split())
+            part = f"{part} something new" if said_twice else f"{part} {following}".strip()
         elif thing:
             part = re.sub(r"\b(?:it|them|these|those)\b", thing, part, count=1)
         if named := subject_of(part, (_last_doing(part) or ("none",))[0]):
             thing = f"the {named}"
         if 2 < len(part) <= 160 and not _SEEN_FIRST.fullmatch(f"{part} "):
             yield part
+
+
+_CARRIED_WORDS = 3
+
+
+def _is_carried(part: str) -> bool:
+    """Begins with what is done to things of any kind."""
+    return re.match(r"(?:add|creat|upload|post)(?:e|es|ing)?\b", part) is not None
 
 
 def _begins(part: str) -> bool:

@@ -18,6 +18,7 @@ NAMED_SHARE = 0.6
 NAMED_SHARE_OF_DEEDS = 0.5
 """Less, because a task's verbs seldom stand in a heading."""
 
+_DRAWN = re.compile(r"\b(?:charts?|graphs?|diagrams?|visuali[sz]ations?)\b", re.IGNORECASE)
 _EMPTY = frozenset(
     re.findall(
         r"\w+",
@@ -65,6 +66,8 @@ def covered(n: int, item: ChecklistItem, audit: Audit) -> Verdict:
     wanted = subject_of(item)
     if not wanted:
         return Verdict(n, "unjudged", JUDGE, "not judged: the item names nothing that could be looked for")
+    if item.proof == "shows-text" and _DRAWN.search(item.subject or item.task):
+        return _drawn(n, audit)
     section = _section(wanted, audit, NAMED_SHARE if item.proof == "shows-text" else NAMED_SHARE_OF_DEEDS)
     if section is not None and item.proof == "shows-text" and not has_filler(audit):
         seen = f"below the heading “{section.text}” stand {section.blocks} blocks, {section.chars} characters"
@@ -77,9 +80,21 @@ def covered(n: int, item: ChecklistItem, audit: Audit) -> Verdict:
     return Verdict(n, "unjudged", JUDGE, "not judged: the page names it, but no section shows it")
 
 
+def _drawn(n: int, audit: Audit) -> Verdict:
+    """A chart is seen or it is not; a heading that promises one is none."""
+    heading = next((heading for heading in reversed(audit.outline) if heading.figures), None)
+    if heading is None:
+        return Verdict(n, "NO", JUDGE, "no chart or graph is drawn on the page")
+    return Verdict(n, "YES", JUDGE, f"below the heading “{heading.text}” something is drawn")
+
+
 def has_filler(audit: Audit) -> bool:
-    """Whose words stand below a heading cannot be told; on a page with filler they may be none."""
-    return any(finding.kind == "placeholder-text" for finding in audit.findings)
+    """Whose words stand below a heading cannot be told; on a page with filler they may be none.
+    Numbered names leave the texts what they are."""
+    return any(
+        finding.kind == "placeholder-text" and "in place of a name" not in finding.evidence
+        for finding in audit.findings
+    )
 
 
 def _section(wanted: Sequence[str], audit: Audit, share: float) -> Heading | None:

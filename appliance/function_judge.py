@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from appliance.checklist_check import speaks_of_order
 from appliance.explorer_facts import KINDS, word_set
 from appliance.steps import Answer, Audit, ChecklistItem, Exploration, Fact, Grade, Verdict
 
@@ -109,6 +110,8 @@ def _by_facts(item: ChecklistItem, facts: Sequence[Fact]) -> tuple[Answer, str]:
 def _is_meant(item: ChecklistItem, fact: Fact) -> bool:
     """By the item's subject, else by a word of its task: a newsletter that works says nothing of ordering tickets."""
     words = word_set(f"{fact.subject} {fact.place}")
+    if item.proof == "filter" and speaks_of_order(item.task) != speaks_of_order(fact.place):
+        return False
     if item.subject or item.proof == "navigate":
         return word_set(item.subject) <= words
     return not words.isdisjoint(word_set(item.task) - _TASK_WORDS)

@@ -34,6 +34,7 @@ _WAYS = """\
 - <button data-toggle="#panel">Words</button> shows and hides the box with that id
 - <button data-choose="#panel">Words</button> chooses this one of several and says so in the box with that id
 - <button data-mark="Joined">Join</button> marks its card, and keeps that
+- <button data-details>Words</button> shows its card large, with everything in it
 - <button data-filter="#list" data-value="Fiction">Words</button> shows the entries of that kind in that list
 - <button data-answer="Thank you.">Words</button> takes what was entered in the fields beside it, and says this
 """
@@ -200,9 +201,15 @@ def _control_patch(page: str, finding: Finding) -> MarkupPatch | None:
         control=control[0],
         around=around.strip(),
         places=_places(page),
-        ways="".join(line + "\n" for line in _WAYS.splitlines() if not several or "data-put" in line),
+        ways="".join(line + "\n" for line in _WAYS.splitlines() if not several or _fits_each(line, label)),
     )
     return MarkupPatch(messages, "control", page, "```html\n<", control[0])
+
+
+def _fits_each(way: str, label: str) -> bool:
+    """Buttons that read alike stand in cards: what all of them can do alike is to show, to mark or to put the card."""
+    wants = re.search(r"\b(?:cart|basket|bag|buy|order|purchase)\b", label, re.IGNORECASE)
+    return "data-put" in way if wants else "data-details" in way or "data-mark" in way
 
 
 def _select_patch(page: str, finding: Finding) -> MarkupPatch | None:
@@ -268,8 +275,10 @@ def _places(page: str) -> str:
     places = []
     for found in re.finditer(r"""<(?:section|article|main|header|footer|div)\b[^>]*\bid=["']([\w-]+)[^>]*>""", page):
         title = _titles(page[found.end() : found.end() + 400])
-        places.append(f"- #{found[1]}: {title[0][:60] if title else found[1]}")
-    return "\n".join(["- #top: the top of the page", *places[:16]])
+        # A list that an attribute fills belongs to its section, and is no place of its own.
+        if not re.search(rf"""\bdata-[a-z]+=["']#{re.escape(found[1])}["']""", page):
+            places.append(f"- #{found[1]}: {title[0][:60] if title else found[1]}")
+    return "\n".join(places[:16])
 
 
 # -- new sections ----------------------------------------------------------------------------------------------------

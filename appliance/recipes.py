@@ -33,6 +33,16 @@ _BY_WORDS = (
     ("choose", r"\bchoos|\bselect|\bpick|\btheme|\bprefer|\badjust|\bcustomi[sz]|\bplay|\bmov(?:e|ing)|\bswitch"),
     ("open", r"\bdetail"),
 )
+_MARKS = (
+    (r"\bnotif|\balert|\bremind", "Notify me", "Notifications on"),
+    (r"\bfollow", "Follow", "Following"),
+    (r"\bsubscri", "Subscribe", "Subscribed"),
+    (r"\bfavou?rite|\bbookmark", "Save", "Saved"),
+    (r"\blike\b", "Like", "Liked"),
+    (r"\binvit", "Invite", "Invited"),
+    (r"", "Join", "Joined"),
+)
+"""Words of the task, what the button says, what it says once it was pressed."""
 _BY_PROOF = {"persist": "add", "delete": "add", "shows-text": "shows", "colour": "shows"}
 
 
@@ -45,7 +55,16 @@ _KIND_WORDS = {
 
 def recipe(item: ChecklistItem) -> str:
     """The words of the task decide, then the kind of proof."""
-    return _recipes()[_name(item)]
+    name = _name(item)
+    return _marked(_recipes()[name], item.task) if name == "mark" else _recipes()[name]
+
+
+def _marked(example: str, task: str) -> str:
+    """A small model keeps the example's words, so the button says what the task is about."""
+    button, done = next(
+        ((button, done) for words, button, done in _MARKS if re.search(words, task.lower())), _MARKS[-1][1:]
+    )
+    return example.replace('data-mark="Joined">Join<', f'data-mark="{done}">{button}<')
 
 
 def opening(item: ChecklistItem, taken: Collection[str]) -> str:

@@ -210,6 +210,8 @@ class Heading:
     """Texts, pictures and controls."""
     controls: int
     """Buttons and fields."""
+    figures: int = 0
+    """Charts and other drawings that are no icons."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@
    <button data-report="#table">                               sums a table up
    <form data-report="#facts">                                 makes a report of what was entered and of the cards in #facts that it names
    <button data-choose="#board">, <select data-choose="#board">   chooses one of several, kept and shown above the box
+   <button data-details>                                       shows the card it stands in large, hidden parts of it too
    <button data-answer="Thank you.">                           does what such a form does, for fields that stand in no form
    <button data-mark="Joined">                                 marks the card it stands in, kept in this browser; again takes it back
    <table data-chart>                                          draws its numbers as bars below it */
@@ -247,8 +248,20 @@
     if (!lines.length) return null;
     const box = make("section", "", { class: "card", "data-made": "report" });
     box.append(...lines.map(([tag, text]) => make(tag, text)));
+    const counted = figures(lines);
+    if (counted.length > 1) box.append(drawn("In figures", counted.map(([head]) => head), counted.map(([, n]) => n)));
     place.append(box);
     return box;
+  };
+  // The first number below each heading, where those of one report are of one kind: $ beside $, % beside %.
+  const figures = (lines) => {
+    const found = [];
+    for (const [at, [tag, head]] of lines.entries()) {
+      const text = tag === "h4" ? (lines[at + 1]?.[1] ?? "") : "";
+      const number = text.match(/([$€£¥]?)\s*(\d[\d,]*(?:\.\d+)?)\s*(%?)/);
+      if (number) found.push([head, parseFloat(number[2].replace(/,/g, "")), number[1] + number[3]]);
+    }
+    return found.filter(([, , unit]) => unit === found[0][2]);
   };
   const report = (button) => {
     const table = find(button.dataset.report);
@@ -271,7 +284,9 @@
   const chart = (table) => {
     const { rows, columns } = summary(table);
     if (!columns.length || table.nextElementSibling?.dataset.made === "chart") return;
-    const { name, numbers } = columns[0];
+    table.after(drawn(columns[0].name, rows.map((row) => row[0]), columns[0].numbers));
+  };
+  const drawn = (name, titles, numbers) => {
     const most = Math.max(...numbers.map(Math.abs), 1);
     const figure = make("figure", "", { "data-made": "chart" });
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -285,12 +300,12 @@
         element.textContent = text;
         svg.append(element);
       };
-      part("text", { x: 0, y: at * 32 + 20, "font-size": 14, fill: "currentColor" }, rows[at][0].slice(0, 22));
+      part("text", { x: 0, y: at * 32 + 20, "font-size": 14, fill: "currentColor" }, titles[at].slice(0, 22));
       part("rect", { x: 190, y: at * 32 + 6, height: 20, rx: 4, width: (Math.abs(n) / most) * 320, fill: "var(--component, teal)" });
       part("text", { x: 198 + (Math.abs(n) / most) * 320, y: at * 32 + 20, "font-size": 13, fill: "currentColor" }, n.toLocaleString());
     });
     figure.append(svg, make("figcaption", name));
-    table.after(figure);
+    return figure;
   };
 
   const press = {
@@ -332,6 +347,18 @@
       box.hidden = false;
       box.scrollIntoView({ block: "nearest" });
     },
+    details: (button) => {
+      const card = button.closest(".card, article, li, tr") ?? button.parentElement;
+      const box = make("dialog", "", { "data-made": "details" });
+      box.append(...[...card.children].map((part) => part.cloneNode(true)));
+      box.querySelectorAll("button, a.button, script").forEach((part) => part.remove());
+      box.querySelectorAll("[id]").forEach((part) => part.removeAttribute("id"));
+      box.querySelectorAll("[hidden]").forEach((part) => (part.hidden = false));
+      box.append(make("button", "Close", { type: "button", "data-close": "" }));
+      box.addEventListener("close", () => box.remove());
+      document.body.append(box);
+      box.showModal();
+    },
     close: (button) => button.closest("dialog")?.close(),
     toggle: (button) => {
       const box = find(button.dataset.toggle);
@@ -347,6 +374,8 @@
       const [name, all] = [marked(button), kept("marks")];
       keep("marks", all.includes(name) ? all.filter((one) => one !== name) : [...all, name]);
       showMark(button);
+      const [card, mark] = name.split(/: (?=[^:]*$)/);
+      say(button, all.includes(name) ? `No longer ${mark.toLowerCase()}: ${card}` : `${mark}: ${card}`);
     },
     report,
     answer: (button) => {

@@ -179,6 +179,19 @@ def test_notes_to_oneself_are_no_content(look, text, is_filler):
     assert any(finding.kind == "placeholder-text" for finding in found) is is_filler
 
 
+@pytest.mark.parametrize(
+    ("names", "is_filler"),
+    [
+        (("Barber 1", "Barber 2"), True),
+        (("Lesson 1", "Lesson 2"), False),
+        (("Mara 1", "Jo Park"), False),
+    ],
+)
+def test_a_number_is_no_name(look, names, is_filler):
+    found = look(with_body("".join(f"<h3>{name}</h3><p>Cuts hair on Mondays.</p>" for name in names)))[0].findings
+    assert any("in place of a name" in finding.evidence for finding in found) is is_filler
+
+
 def test_text_in_the_colour_of_its_background_is_a_fault(look):
     audit, _ = look(site(GOOD, STYLE + "#intro { color: #fff; background: #fff }"))
     assert "contrast" in kinds(audit)

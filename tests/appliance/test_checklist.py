@@ -196,6 +196,8 @@ def test_a_pronoun_and_a_bare_verb_get_back_what_they_are_about():
         ("Fill in and send the contact form.", "functional", "submit", ""),
         ("Validate that the contact form can be submitted.", "functional", "submit", "contact"),
         ("Navigate to an introduction to credit repair.", "data-display", "navigate", "credit repair"),
+        ("Try customer management.", "functional", "add", "customer"),
+        ("Reply to posts.", "functional", "add", "posts"),
         ("Resign from the current game.", "functional", "none", ""),
         ("Change the board theme.", "functional", "none", ""),
     ],
@@ -294,3 +296,16 @@ def test_what_is_shown_is_named_without_what_it_is_for():
     brief = "Build a dashboard. It should have data visualization capabilities to clearly display complex policies."
     subjects = [item.subject for item in rules_items(brief) if item.proof == "shows-text"]
     assert "visualization" in subjects
+
+
+def test_what_is_listed_after_a_deed_is_done_to_each():
+    brief = (
+        "A shop website. Users should be able to add barbers, services, and send messages, sort and filter services."
+    )
+    tasks = [item.task for item in rules_items(brief)]
+    assert {"Add barbers.", "Add services.", "Sort services.", "Filter services."} <= set(tasks)
+
+
+def test_what_no_page_can_show_is_no_test():
+    tasks = [item.task for item in rules_items("The platform should ensure user privacy, and perform operations.")]
+    assert "privacy" not in " ".join(tasks) and "Perform operations." not in tasks

@@ -9,6 +9,7 @@ from appliance.coverage import covered, named_share, stems
 from appliance.steps import ChecklistItem, Finding, Heading
 
 SEEN = ChecklistItem("Look for consolidated reports.", "", "data-display", "shows-text", "consolidated reports")
+DRAWN = ChecklistItem("Look for charts on the page.", "", "data-display", "shows-text", "charts")
 DONE = ChecklistItem("Manage user information.", "", "functional", "none")
 
 
@@ -28,6 +29,8 @@ def test_words_are_compared_without_endings_and_without_those_that_say_nothing()
         (SEEN, [Heading(2, "Consolidated report", 10, 1, 0)], "Consolidated report", "unjudged"),
         (SEEN, [Heading(1, "Consolidated reports", 900, 40, 3)], "Consolidated reports", "unjudged"),
         (SEEN, [Heading(2, "Our team", 900, 40, 0)], "Our team bakes", "NO"),
+        (DRAWN, [Heading(2, "Charts", 200, 6, 0)], "Charts", "NO"),
+        (DRAWN, [Heading(2, "Sales by month", 200, 6, 0, figures=1)], "", "YES"),
         (DONE, [Heading(2, "Manage users", 80, 5, 4)], "", "PARTIAL"),
         (DONE, [Heading(2, "Manage users", 80, 5, 0)], "Manage users", "unjudged"),
         (DONE, [], "Bread and cake", "NO"),

@@ -8,8 +8,10 @@ from rooms import LocalRooms
 
 from appliance.assets import complete
 from appliance.explorer import explore
+from appliance.function_judge import prove
 from appliance.recipes import _recipes
 from appliance.site import Site
+from appliance.steps import ChecklistItem, Exploration
 
 pytestmark = pytest.mark.browser
 
@@ -31,8 +33,9 @@ HOLDS = {
     "choose": {"control-works"},
     "mark": {"control-works"},
     "open": {"control-works"},
+    "shows": {"control-works"},
 }
-"""What the explorer must see of each; `shows` offers nothing to use."""
+"""What the explorer must see of each."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,33 @@ def test_a_recipe_works_when_it_is_used(site, name):
 
 
 def test_every_recipe_is_tried():
-    assert set(_recipes()) == {*HOLDS, "shows"}
+    assert set(_recipes()) == set(HOLDS)
+
+
+def test_filtering_and_sorting_are_two_facts(site):
+    page = PAGE.format(_recipes()["filter"])
+    files = complete({"index.html": page.encode(), "style.css": STYLE.encode()}, "A kitchen.").files
+    facts = site.look(files, "A kitchen.").observation.exploration.facts
+    seen = {"Sort by" in fact.place: fact for fact in facts if fact.kind == "filter-items" and fact.holds}
+    assert set(seen) == {True, False}
+    filtered, ordered = (
+        ChecklistItem(f"{verb} the recipes.", "It changes.", "functional", "filter", "recipes")
+        for verb in ("Filter", "Sort")
+    )
+    for item, facts in ((filtered, (seen[False],)), (ordered, (seen[True],))):
+        other = ordered if item is filtered else filtered
+        exploration = Exploration(facts=facts)
+        assert [one.answer for one in prove([item, other], exploration, None)] == ["YES", "unjudged"]
+
+
+def test_a_chart_is_a_figure_and_an_icon_is_none(site):
+    chart = PAGE.format(
+        _recipes()["report"]
+        + "<section><h2>Help</h2><p>Ask us.</p><svg width=24 height=24><path d='M0 0L9 9'/></svg></section>"
+    )
+    files = complete({"index.html": chart.encode(), "style.css": STYLE.encode()}, "A kitchen.").files
+    outline = {heading.text: heading.figures for heading in site.look(files, "A kitchen.").observation.audit.outline}
+    assert (outline["Monthly report"], outline["Help"]) == (1, 0)
 
 
 UNTAKEN = """<section><h2>Write to us</h2><form><label>Name <input name="name"></label><button>Send</button></form>
