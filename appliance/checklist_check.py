@@ -25,7 +25,7 @@ _DOING: tuple[tuple[Proof, str], ...] = (
         r"^(?:try )?(?:post|reply|replies|replying|comment|commenting|publish|publishing)\b"
         r"(?= (?:to|on|in|the|something)\b|\W*$)",
     ),
-    ("add", r"^(?:try )?(?:(?:[\w-]+ ){1,3}management$|manag(?:e|ing) (?:[\w-]+ ?){1,3}$)"),
+    ("add", r"^(?:try )?(?:(?:[\w-]+ ){1,3}management\W*$|manag(?:e|ing) (?:[\w-]+ ?){1,3}\W*$)"),
     ("complete", r"\bmark(?:s|ing)?\b.{0,40}?\b(?:complete|completed|done|finished)\b|\btick|\bcheck(?:ing)? off\b"),
     ("complete", r"\bcomplet(?:e|ing) (?:(?:an?|the|their) )?(?:task|to-?do|item|habit|goal|lesson)"),
     ("edit", r"\bedit(?:s|ing)?\b|\bmodif(?:y|ies|ying|ication)|(?<!real-time )\bupdat(?:e|ing)\b|\brenam(?:e|ing)\b"),
