@@ -22,7 +22,7 @@ from appliance.context import ContextFull, Turn, conversation
 from appliance.decide import Rules, is_error, lineage, merit
 from appliance.errors import is_missing_part
 from appliance.feedback import feedback
-from appliance.findings import CHECKLIST, describe, finding_key, item_number
+from appliance.findings import CHECKLIST, EMPTY_SECTION, describe, finding_key, item_number, promised_item
 from appliance.grading import Judges
 from appliance.mend import PAGE, AnyPatch, mend_messages, read_patch
 from appliance.mend_markup import feature_patch
@@ -35,6 +35,7 @@ from appliance.steps import (
     Backtrack,
     Build,
     Checklist,
+    ChecklistItem,
     Exploration,
     Files,
     FileWrite,
@@ -194,15 +195,22 @@ class _Loop:
         base = self._files(steps, tip)
         tried = sum(step.finding_key == finding_key(finding) for step in steps)
         patch: AnyPatch
-        if finding.kind == CHECKLIST:
+        item = self._wanted(finding)
+        if item:
             page = base.get(PAGE, b"").decode("utf-8", "replace")
-            patch = feature_patch(page, self.checklist.items[item_number(finding)], self.request.brief)
+            patch = feature_patch(page, item, self.request.brief)
         else:
             patch = mend_messages(base, findings, self.request.brief, again=tried > 0)
         record = self.writer.reply(n, patch.messages, patch.start, REPAIR_TOKENS)
         artifact = read_patch(patch, record.reply, cut=record.finish == "length")
         before = next(step for step in steps if step.n == tip)
         self._commit_repair(n, before, base, artifact, record, began, finding, patch)
+
+    def _wanted(self, finding: Finding) -> ChecklistItem | None:
+        """The test that a new section is to answer, for findings that ask for one."""
+        if finding.kind == CHECKLIST:
+            return self.checklist.items[item_number(finding)]
+        return promised_item(finding) if finding.kind == EMPTY_SECTION else None
 
     def edit(self, edit: HandEdit) -> None:
         """A file that the user changed: looked at and graded like any other step."""

@@ -125,6 +125,7 @@ const PLACEHOLDERS = [
   [/^(?:an? )?(?:brief |short |detailed )?description (?:of|about) (?:the|this|your) (?:\w+ ){0,2}(?:project|work|product|item|service|event|image)s?(?: here)?\.?$/i, "a note in place of content"],
   [/^(?:project|product|item|company|event|article|service) (?:name|title)$/i, "a note in place of a name"],
   [/\[(?!sic\])[a-z][a-z' ]{2,40}\]/i, "a gap in brackets"],
+  [/^no (?:information|data|content|details) (?:is )?available(?: yet)?\.?$/i, "a note in place of content"],
   [/^(?:hero section|section \d+)$/i, "a note in place of a heading"],
   [/\b(?:your|insert|add|place) (?:text|content|description|image|title)s? (?:goes )?here\b|^content goes here|^placeholder(?: text)?$|^sample text$/i, "a placeholder"],
   [/\[object Object\]|^undefined$|^NaN$|^null$|\$\{[\w.]+\}|\{\{\s*[\w.]+\s*\}\}/, "a value that was never filled in"],
@@ -189,6 +190,14 @@ const outlineFacts = (shown) => {
   }
   return found.slice(0, 120).map(({ level, text, chars, blocks, controls, figures }) => ({ level, text, chars, blocks, controls, figures }));
 };
+
+// A section that is announced and holds nothing, and nothing that a script could fill. A banner may be a heading alone.
+const emptySectionFacts = () =>
+  all("section h2, section h3, article h2, article h3")
+    .map((heading) => ({ heading, section: heading.closest("section, article") }))
+    .filter(({ heading, section }) => section.textContent.trim() === heading.textContent.trim() && !/hero|banner|header/i.test(`${section.className} ${section.id}`))
+    .filter(({ section }) => !section.querySelector("[id], img, svg, canvas, form, button, input, ul, ol, table, video, iframe"))
+    .map(({ heading }) => ({ place: selector(heading), text: `nothing stands below "${short(heading.textContent, 60)}"` }));
 
 // Two texts painted over each other. What an opaque layer covers is not painted, so it does not count.
 const overlapFacts = (shown) => {
@@ -399,6 +408,7 @@ return (async () => {
     overlay: overlayFact(),
     broken_images: imageFacts(),
     placeholders: placeholderFacts(shown),
+    empty_sections: emptySectionFacts(),
     duplicate_ids: idFacts(),
     dead_anchors: await anchorFacts(),
     components: componentColours(),

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from appliance.colours import asked_colours
+from appliance.explorer_facts import speaks_of_order
 from appliance.steps import ChecklistItem, DroppedItem, ItemKind, Proof
 
 RULES = "rules@1"
@@ -385,11 +386,6 @@ def _says_again(item: ChecklistItem, others: Sequence[ChecklistItem]) -> bool:
         if (same_proof and item.proof != "none") or (words <= known and item.proof in (other.proof, "none")):
             return True
     return False
-
-
-def speaks_of_order(text: str) -> bool:
-    """Sorting and filtering have one proof, and are two things all the same."""
-    return re.search(r"\bsort|\border by\b|\barrang|\brank", text, re.IGNORECASE) is not None
 
 
 def _item(clause: str) -> ChecklistItem:

@@ -96,6 +96,11 @@ def says(purpose: str, words: str) -> bool:
     return _COMPILED[purpose].search(plain(words)) is not None
 
 
+def speaks_of_order(text: str) -> bool:
+    """Sorting and filtering have one proof, and are two things all the same."""
+    return re.search(r"\bsort|\border by\b|\barrang|\brank", text, re.IGNORECASE) is not None
+
+
 def plain(words: str) -> str:
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", words)
     return re.sub(r"[_\s]+|(?<=\w)-(?=\w)", " ", apart).strip()

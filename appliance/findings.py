@@ -11,6 +11,8 @@ from appliance.steps import ChecklistItem, Finding, Observation, Severity
 CHECKLIST = "checklist"
 """Kind of the finding that a checklist item does not hold; its place is `item` and the item's number."""
 
+EMPTY_SECTION = "empty-section"
+
 _ORDER = (
     "http-status",
     "error-overlay",
@@ -29,6 +31,7 @@ _ORDER = (
     "edit-fails",
     "not-persisted",
     "placeholder-text",
+    EMPTY_SECTION,
     "focus-trap",
     "dead-control",
     "dead-link",
@@ -66,6 +69,15 @@ def all_findings(observation: Observation, items: Sequence[ChecklistItem]) -> li
 def item_number(finding: Finding) -> int:
     """Which checklist item a finding of kind `checklist` is about."""
     return int(finding.place.removeprefix("item "))
+
+
+def promised_item(finding: Finding) -> ChecklistItem | None:
+    """What a section that holds nothing promises by its heading, as a test that a new section can answer."""
+    named = re.search(r'"(.+)"$', finding.evidence)
+    if named is None:
+        return None
+    expected = "It stands on the page under a heading, with real content."
+    return ChecklistItem(f"Look for {named[1]} on the page.", expected, "data-display", "shows-text", named[1].lower())
 
 
 def by_urgency(findings: Iterable[Finding]) -> list[Finding]:

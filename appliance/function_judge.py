@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from appliance.checklist_check import speaks_of_order
-from appliance.explorer_facts import KINDS, word_set
+from appliance.explorer_facts import KINDS, speaks_of_order, word_set
 from appliance.steps import Answer, Audit, ChecklistItem, Exploration, Fact, Grade, Verdict
 
 JUDGE = "explorer@1"

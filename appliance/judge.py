@@ -56,6 +56,7 @@ DEDUCTIONS = (
     Deduction("exception", 0, 8, "Mend the script at this place"),
     Deduction("unstyled", 0, 0, "Add a style sheet with layout, spacing, colours and fonts"),
     Deduction("placeholder-text", 35, 8, "Write real content in place of the placeholder"),
+    Deduction("empty-section", 12, 4, "Fill the section or take its heading away"),
     Deduction("overlap", 22, 6, "Give the overlapping elements their own space"),
     Deduction("colour-missing", 16, 16, "Use the requested colour"),
     Deduction(

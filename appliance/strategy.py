@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.decide import Rules, best_step, decide, lineage, merit, shows_page
-from appliance.findings import CHECKLIST, all_findings, finding_key
+from appliance.findings import CHECKLIST, EMPTY_SECTION, all_findings, finding_key
 from appliance.profiles import Profile
 from appliance.steps import Backtrack, ChecklistItem, Continue, Finding, Step, Stop
 
@@ -117,7 +117,7 @@ def next_findings(steps: Sequence[Step], tip: int, items: Sequence[ChecklistItem
     first = next((finding for finding in findings if tried[finding_key(finding)] < TRIES_PER_FINDING), None)
     if first is None:
         return () if findings else _wish(steps, tip, tried)
-    if first.kind == CHECKLIST:  # each is a section of its own
+    if first.kind in (CHECKLIST, EMPTY_SECTION):  # each is a section of its own
         return (first,)
     alike = [finding for finding in findings if finding.kind == first.kind and finding != first]
     return (first, *alike[: ALIKE_AT_ONCE - 1])

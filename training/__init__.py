@@ -1,1 +1,1 @@
-"""Step-GRPO training on the box's own scores. Nothing here yet."""
+"""Step-GRPO on the box's own scores: rewards, group advantages, loss and log-probs as pure functions."""

@@ -5,6 +5,7 @@ What a job says is kept here, in memory: it is over with the server, as the job 
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -18,13 +19,15 @@ from appliance.errors import RunBusy
 
 _LINES = 200
 _STOP_S = 10.0
+_SHARE = re.compile(r": (\d{1,3}) %, ")
 
 JobKind = Literal["import", "pull", "verify", "check", "sandbox"]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`lines` is what it said so far; `code` its exit code, None while it runs."""
+    """`lines` is what it said so far; `code` its exit code, None while it runs; `share` of its work, 0 to 1, where it
+    is of a kind that tells it."""
 
     id: int
     kind: JobKind
@@ -33,6 +36,7 @@ class Job:
     lines: tuple[str, ...] = ()
     code: int | None = None
     seconds: float = 0.0
+    share: float | None = None
 
 
 class Jobs:
@@ -43,6 +47,7 @@ class Jobs:
         self._lock = threading.Lock()
         self._jobs: deque[Job] = deque(maxlen=20)
         self._lines: deque[str] = deque(maxlen=_LINES)
+        self._share: float | None = None
         self._process: subprocess.Popen[str] | None = None
 
     def start(
@@ -53,6 +58,7 @@ class Jobs:
             self.require_idle()
             job = Job(self._jobs[0].id + 1 if self._jobs else 1, kind, about, time.time())
             self._lines.clear()
+            self._share = None
             self._process = subprocess.Popen(
                 (*self._command, *words),
                 stdin=subprocess.DEVNULL,
@@ -76,7 +82,8 @@ class Jobs:
         with self._lock:
             jobs = list(self._jobs)
             if jobs and jobs[0].code is None:
-                jobs[0] = replace(jobs[0], lines=tuple(self._lines), seconds=time.time() - jobs[0].began_at)
+                seconds = time.time() - jobs[0].began_at
+                jobs[0] = replace(jobs[0], lines=tuple(self._lines), seconds=seconds, share=self._share)
             return jobs
 
     def stop(self) -> None:
@@ -93,7 +100,11 @@ class Jobs:
         assert process.stdout is not None
         with process.stdout as said:
             for line in said:
+                share = _SHARE.search(line)
                 with self._lock:
+                    if share and self._share is not None and self._lines:
+                        self._lines.pop()  # the line before told less of the same
+                    self._share = int(share[1]) / 100 if share else None
                     self._lines.append(line.rstrip())
         code = process.wait()
         afterwards()

@@ -6,10 +6,12 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import mean
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -19,7 +21,7 @@ from appliance.account import cgroup_name, product_account
 from appliance.cards import ROLES, Card, load_card, qualified
 from appliance.errors import ApplianceError, RunBusy, UsageError
 from appliance.requests import find_profile
-from appliance.store import WORKER
+from appliance.store import WORKER, Run
 from models.errors import ModelError
 from models.fetch import InstalledModel
 from models.hardware import HardwareFacts, detect_hardware, engine_in_use
@@ -29,11 +31,14 @@ from sandbox.host import gather_facts, missing_walls
 from web_ui.desk import desk, status_of
 from web_ui.files import THUMBNAILS
 from web_ui.jobs import JobKind
+from web_ui.words import spoken
 
 views = Blueprint("machine", __name__, url_prefix="/machine")
 UPLOADS = "uploads"
 _CLEARABLE = (THUMBNAILS, "tmp", UPLOADS)
 _SPARE_BYTES = 1 << 30
+_MADE = 200
+"""Sites that the training page shows, the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +196,34 @@ def check_sandbox() -> BaseResponse:
     return redirect(url_for("machine.sandbox"), 303)
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A finished site and the grades of the version that was delivered."""
+
+    run: Run
+    looks: float | None
+    works: float | None
+
+
 @views.get("/training")
 def training() -> str:
-    return render_template("training.html", page="training")
+    with desk().pool.store() as store:
+        runs = store.runs(status="done", limit=_MADE)
+        scores = store.best_scores([run.id for run in runs])
+    made = [Made(run, *scores[run.id]) for run in reversed(runs) if any(scores.get(run.id, ()))]
+    t = spoken()
+    curves = {
+        "over": t("training.site"),
+        "names": [t("score.looks"), t("score.works")],
+        "values": [list(range(1, len(made) + 1)), [one.looks for one in made], [one.works for one in made]],
+    }
+    return render_template("training.html", made=made, curves=curves, means=_means(made), page="training")
+
+
+def _means(made: Sequence[Made]) -> tuple[float | None, float | None]:
+    looks = [one.looks for one in made if one.looks is not None]
+    works = [one.works for one in made if one.works is not None]
+    return (mean(looks) if looks else None, mean(works) if works else None)
 
 
 @views.get("/settings")

@@ -1,4 +1,4 @@
-"""The production server: one gunicorn worker with threads, two listeners, the interface on one and sites on the other.
+"""The production server, on two ports: the interface on one, sites on the other. gunicorn, or waitress without it.
 
 `python -m web_ui.server` is a child of `appliance serve`, which hands its flags over as `APPLIANCE_UI__…` variables. It
 ends with SIGTERM.
@@ -9,21 +9,16 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Flask
-from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
-from appliance.config import Config, Origin, UiSettings, load_config
-from appliance.errors import PartMissing
-from web_ui.app import create_app
+from appliance.config import UiSettings, load_config
+from appliance.errors import ApplianceError, PartMissing
 from web_ui.desk import Desk
 
-_GRACE_S = 3
-_LOOK_EVERY_S = 0.2
 Wsgi = Callable[..., Iterable[bytes]]
 
 
@@ -70,52 +65,18 @@ def by_port(ui: Flask, settings: UiSettings) -> Wsgi:
     return answer
 
 
-class Server(BaseApplication):  # type: ignore[misc]
-    def __init__(self, config: Config, origins: Sequence[Origin]) -> None:
-        self.settings, self.origins = config, origins
-        self.ui: Flask | None = None
-        super().__init__()
-
-    def load_config(self) -> None:
-        ui = self.settings.ui
-        options = {
-            "bind": [*addresses(ui, ui.port), *addresses(ui, ui.preview_port)],
-            "workers": 1,
-            "worker_class": "gthread",
-            "threads": ui.threads,
-            "keepalive": 15,
-            "graceful_timeout": _GRACE_S,
-            "timeout": 120,
-            "loglevel": "warning",
-            "control_socket_disable": True,
-            "post_worker_init": self._watch_for_the_end,
-            "certfile": ui.tls_cert or None,
-            "keyfile": ui.tls_key or None,
-        }
-        for name, value in options.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Wsgi:
-        self.ui = create_app(self.settings, self.origins)
-        return by_port(self.ui, self.settings.ui)
-
-    def _watch_for_the_end(self, worker: Any) -> None:
-        """Streams that stay open would hold a stopping server for its whole grace; jobs would outlive it."""
-        assert self.ui is not None
-        its: Desk = self.ui.extensions["desk"]
-
-        def watch() -> None:
-            while worker.alive:
-                time.sleep(_LOOK_EVERY_S)
-            its.stop.set()
-            its.jobs.stop()
-
-        threading.Thread(target=watch, name="end", daemon=True).start()
-
-
 def main() -> None:
     config, origins = load_config(os.environ)
-    Server(config, origins).run()
+    try:
+        from web_ui.gunicorn_server import serve
+    except ImportError:  # it needs fcntl and other parts of Unix
+        from web_ui.waitress_server import serve
+
+        print("gunicorn cannot be had here, so waitress serves.", file=sys.stderr)
+    try:
+        serve(config, origins)
+    except ApplianceError as error:
+        sys.exit(f"Error: {error}")
 
 
 if __name__ == "__main__":

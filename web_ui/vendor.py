@@ -1,4 +1,4 @@
-"""Rebuild what the interface takes from others: the style sheet, htmx with its event module, the code editor.
+"""Rebuild what the interface takes from others: the style sheet, htmx with its event module, code editor and curves.
 
 Run by hand when a version changes: `python web_ui/vendor.py`. Needs npm with its configured registry. `editor/` locks
 every package by its hash; the outputs, their hashes and the licence texts are committed in `static/vendor`.
@@ -21,24 +21,26 @@ TAKEN = {
     "htmx.min.js": "htmx.org/dist/htmx.min.js",
     "hx-sse.min.js": "htmx.org/dist/ext/hx-sse.min.js",
     "pico.min.css": "@picocss/pico/css/pico.min.css",
+    "uPlot.min.css": "uplot/dist/uPlot.min.css",
 }
-BUILT = "editor.js"
+BUILT = ("curves.js", "editor.js")
 
 
 def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
-        for name in ("package.json", "package-lock.json", BUILT):
+        for name in ("package.json", "package-lock.json", *BUILT):
             shutil.copy(HERE / "editor" / name, work / name)
         subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], cwd=work, check=True)
         modules = work / "node_modules"
         for name, source in TAKEN.items():
             (TARGET / name).write_bytes(_without_map((modules / source).read_bytes()))
-        _build_editor(work)
+        for name in BUILT:
+            _build(work, name)
         packages = _shipped(work)
         (TARGET / "LICENSES.txt").write_text(_licences(modules, packages), "utf-8")
-    record = {"packages": packages, "files": {name: _sha512(TARGET / name) for name in sorted((*TAKEN, BUILT))}}
+    record = {"packages": packages, "files": {name: _sha512(TARGET / name) for name in sorted((*TAKEN, *BUILT))}}
     (TARGET / "vendor.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
@@ -47,10 +49,10 @@ def _without_map(content: bytes) -> bytes:
     return b"\n".join(line for line in content.split(b"\n") if b"sourceMappingURL" not in line)
 
 
-def _build_editor(work: Path) -> None:
+def _build(work: Path, name: str) -> None:
     esbuild = next(work.glob("node_modules/@esbuild/linux-*/bin/esbuild"))
-    command = [str(esbuild), BUILT, "--bundle", "--minify", "--format=esm", "--legal-comments=none", "--target=es2022"]
-    subprocess.run([*command, f"--outfile={TARGET / BUILT}", "--log-level=error"], cwd=work, check=True, env=os.environ)
+    command = [str(esbuild), name, "--bundle", "--minify", "--format=esm", "--legal-comments=none", "--target=es2022"]
+    subprocess.run([*command, f"--outfile={TARGET / name}", "--log-level=error"], cwd=work, check=True, env=os.environ)
 
 
 def _shipped(work: Path) -> dict[str, dict[str, str]]:

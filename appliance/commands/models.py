@@ -25,6 +25,10 @@ def command() -> None:
     """List, pull, import, verify, remove and check models; plan memory."""
 
 
+_TOLD_EVERY = 5
+"""Per cent, where a line is all there is."""
+
+
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Bytes done of bytes in all, on stderr: a bar on a terminal, elsewhere a line now and then."""
@@ -35,10 +39,10 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
         def update(done: int, total: int) -> None:
             nonlocal told
             bar.update(task, completed=done, total=total)
-            tenth = 10 * done // total if total else 0
-            if not console.is_terminal and tenth > told:
-                told = tenth
-                say(f"  {what}: {gib(done)} of {gib(total)}")
+            part = 100 * done // total // _TOLD_EVERY * _TOLD_EVERY if total else 0
+            if not console.is_terminal and part > told:
+                told = part
+                say(f"  {what}: {part} %, {gib(done)} of {gib(total)}")
 
         yield update
 

@@ -233,7 +233,9 @@
     const byTick = all.filter((card) => ticked.some((text) => names(text, title(card))));
     const byWord = all.filter((card) => typed.some((text) => names(text, card.textContent)));
     const cards = byTick.length ? byTick : byWord.length ? byWord : all;
+    const isAbout = byWord.length || !typed.length || !all.length;
     const lines = [["h3", `Report${typed[0] ? `: ${typed[0]}` : ""}`], ...asked.map((field) => ["p", `${label(field)}: ${value(field)}`])];
+    if (!isAbout) lines.push(["p", `Nothing here is about “${typed.join(", ")}” by name: everything is shown.`]);
     if (ticked.length) lines.push(["p", `Contents: ${ticked.join(", ")}`]);
     for (const card of cards) {
       const [head, ...rest] = card.innerText.split("\n").map((line) => line.trim()).filter(Boolean);

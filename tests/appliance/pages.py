@@ -85,6 +85,7 @@ SPOILED = {
     "blank": (site("<!doctype html><html lang=en><head><title>x</title></head><body></body></html>"), "no visible"),
     "unmeasurable": (with_script("document.documentElement.remove()"), "/: "),
     "unstyled": (site(GOOD.replace('<link rel="stylesheet" href="style.css">', "")), "no style sheet"),
+    "empty-section": (with_body("<section><h2>Prices</h2><!-- later --></section>"), 'nothing stands below "Prices"'),
     "placeholder-text": (with_body("<p>Lorem ipsum dolor sit amet</p>"), "filler text"),
     "overlap": (
         site(

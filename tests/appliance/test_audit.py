@@ -7,6 +7,7 @@ from pages import BRIEF, GOOD, SPOILED, STYLE, auditing, site, with_body, with_c
 from PIL import Image
 
 from appliance.audit import KINDS
+from appliance.findings import promised_item
 from appliance.judge import RulesJudge
 
 pytestmark = pytest.mark.browser
@@ -177,6 +178,24 @@ def test_each_mended_fault_raises_the_grade(look, good):
 def test_notes_to_oneself_are_no_content(look, text, is_filler):
     found = look(with_body(f"<p>{text}</p>"))[0].findings
     assert any(finding.kind == "placeholder-text" for finding in found) is is_filler
+
+
+@pytest.mark.parametrize(
+    ("section", "is_empty"),
+    [
+        ("<section><h2>Market trends</h2><!-- cards here --></section>", True),
+        ("<section><h2>Market trends</h2><div class='cards'></div></section>", True),
+        ("<section><h2>Your cart</h2><ul></ul></section>", False),
+        ("<section><h2>Results</h2><div id='results'></div></section>", False),
+        ("<section class='hero'><h2>Bread at dawn</h2></section>", False),
+        ("<section><h2>Market trends</h2><p>Up.</p></section>", False),
+    ],
+)
+def test_a_section_that_holds_nothing_is_a_fault(look, section, is_empty):
+    found = [finding for finding in look(with_body(section))[0].findings if finding.kind == "empty-section"]
+    assert bool(found) is is_empty
+    if is_empty:
+        assert promised_item(found[0]).subject == "market trends"
 
 
 @pytest.mark.parametrize(

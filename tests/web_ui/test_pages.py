@@ -449,6 +449,24 @@ def test_only_one_job_at_a_time(home):
     assert jobs.list()[0].code != 0
 
 
+def test_how_far_a_job_is_is_told_once_and_as_a_share(home):
+    jobs = Jobs(["sh", "-c", "echo '  tiny: 5 %, 1 MiB of 20 MiB'; echo '  tiny: 10 %, 2 MiB of 20 MiB'; sleep 20"])
+    jobs.start("import", "tiny", [])
+    for _ in range(100):
+        if jobs.list()[0].share == 0.1:
+            break
+        time.sleep(0.05)
+    assert jobs.list()[0].share == 0.1
+    assert jobs.list()[0].lines == ("  tiny: 10 %, 2 MiB of 20 MiB",)
+    jobs.stop()
+
+
+def test_what_training_has_to_beat_is_shown(visitor, store, run):
+    text = visitor.text("/machine/training")
+    looks, works = store.best_scores([run.id])[run.id]
+    assert f"Finished sites: 1. On average {looks:.1f} for looks and {works:.1f} for works." in text
+
+
 def test_a_full_disk_is_said_to_be_and_the_brief_is_kept(visitor, store):
     before = store.count_runs()
     with visitor.client.application.extensions["desk"].pool.store() as used:

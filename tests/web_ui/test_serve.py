@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -103,6 +104,51 @@ def test_other_machines_are_let_in_only_with_password_and_tls(home):
     assert "--set-password" in told
     assert "--tls-cert" in told
     assert len(told.splitlines()) == 1
+
+
+WITHOUT_GUNICORN = "import sys; sys.modules['gunicorn.app.base'] = None; from web_ui.server import main; main()"
+
+
+def test_where_gunicorn_cannot_be_had_waitress_serves_and_says_so(home):
+    port, preview_port = free_port(), free_port()
+    ports = {"APPLIANCE_UI__PORT": str(port), "APPLIANCE_UI__PREVIEW_PORT": str(preview_port)}
+    environment = {**os.environ, "APPLIANCE_HOME": str(home), **ports}
+    process = subprocess.Popen(
+        [sys.executable, "-c", WITHOUT_GUNICORN], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    try:
+
+        def status(address):
+            with suppress(ConnectionError, urllib.error.URLError):
+                return urllib.request.urlopen(address, timeout=5).status
+
+        assert until(lambda: status(f"http://127.0.0.1:{port}/runs")) == 200
+        with pytest.raises(urllib.error.HTTPError, match="403"):  # the other port shows sites by their label only
+            urllib.request.urlopen(f"http://127.0.0.1:{preview_port}/runs", timeout=5)
+    finally:
+        process.terminate()
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert told == "gunicorn cannot be had here, so waitress serves.\n"
+
+
+def test_waitress_refuses_tls_instead_of_serving_without(home):
+    environment = {
+        **os.environ,
+        "APPLIANCE_HOME": str(home),
+        "APPLIANCE_UI__TLS_CERT": "a",
+        "APPLIANCE_UI__TLS_KEY": "b",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_GUNICORN],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "TLS needs gunicorn" in done.stderr.splitlines()[-1]
 
 
 def test_over_tls_a_stranger_sees_the_login_only(home, tmp_path):

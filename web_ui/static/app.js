@@ -152,6 +152,9 @@
     })
   }
 
+  // -- curves --------------------------------------------------------------------------------------------------------
+  for (const figure of document.querySelectorAll('[data-curves]')) import(figure.dataset.by).then((module) => module.draw(figure))
+
   // -- code ----------------------------------------------------------------------------------------------------------
   const editor = $('form[data-editor]')
   if (editor) {
