@@ -123,7 +123,7 @@ def test_where_gunicorn_cannot_be_had_waitress_serves_and_says_so(home):
                 return urllib.request.urlopen(address, timeout=5).status
 
         assert until(lambda: status(f"http://127.0.0.1:{port}/runs")) == 200
-        with pytest.raises(urllib.error.HTTPError, match="403"):  # the other port shows sites by their label only
+        with pytest.raises(urllib.error.HTTPError, match="421"):  # the other port shows sites, by labels of their own
             urllib.request.urlopen(f"http://127.0.0.1:{preview_port}/runs", timeout=5)
     finally:
         process.terminate()
