@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from appliance import requests
+from appliance import audit, explorer_facts, requests
 from appliance.errors import RunBusy
 from appliance.steps import GuiAct, GuiTrace, Picture
 from sandbox.workspace import snapshot
@@ -313,6 +313,14 @@ def _fields(text):
     import string
 
     return [part for part in string.Formatter().parse(text) if part[1] is not None]
+
+
+def test_every_fact_and_finding_has_words_of_its_own():
+    texts = languages()[DEFAULT]
+    assert {f"fact.{kind}" for kind in explorer_facts.KINDS} <= set(texts)
+    assert {
+        f"finding.{kind}" for kind in (*audit.KINDS, *(fact.finding for fact in explorer_facts.KINDS.values()))
+    } <= set(texts)
 
 
 def test_another_language(visitor):
