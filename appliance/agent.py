@@ -90,6 +90,8 @@ class Parts:
     """Clicks through the checklist when the coder asks for it; None where no model is qualified."""
     sees: bool = False
     """Whether the coder can be shown pictures."""
+    weights: str = ""
+    """Which model file and adapters write, for the token records; empty where none are kept."""
 
 
 def work(run: Run, parts: Parts) -> Stop:
@@ -146,7 +148,7 @@ class _Loop:
         self.run, self.parts, self.site = run, parts, site
         self.request = run.request
         self.reading = STRICT if parts.rules.strict_reading else Reading()
-        self.writer = Writer(run, parts.store, parts.model, parts.profile, parts.cancelled, parts.tell)
+        self.writer = Writer(run, parts.store, parts.model, parts.profile, parts.cancelled, parts.tell, parts.weights)
         self.checklist = self._agreed_checklist()
 
     def _agreed_checklist(self) -> Checklist:

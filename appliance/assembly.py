@@ -138,7 +138,13 @@ class RealWorkshop:
                 tester=roles.tester,
                 begin_step=begin_step,
                 sees=self._sees(run.request),
+                weights=self._weights(run.request),
             )
+
+    def _weights(self, request: RunRequest) -> str:
+        if request.base_url or not self.config.training.record:
+            return ""
+        return shelf(self.config).get(request.model).weights.sha256
 
     def _sees(self, request: RunRequest) -> bool:
         if request.base_url:

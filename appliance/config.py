@@ -86,6 +86,16 @@ class UiSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """What nights may learn from."""
+
+    record: bool = True
+    """Keep the tokens of every turn of a local model, and how likely each was; a few kilobytes a turn."""
+    learn_from_sites: bool = False
+    """The owner's consent: sites that people asked for are training data too, not only the nights' own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     home: Path
     generate: GenerateSettings = field(default_factory=GenerateSettings)
@@ -93,6 +103,7 @@ class Config:
     judge: JudgeSettings = field(default_factory=JudgeSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     ui: UiSettings = field(default_factory=UiSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Profiles of one's own, `[profiles.NAME]` in the file."""
 

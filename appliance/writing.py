@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from appliance import prompts
+from appliance import prompts, token_record
 from appliance.artifact import looks_looped
 from appliance.profiles import Profile
 from appliance.steps import Usage
@@ -36,6 +36,8 @@ class Writer:
     profile: Profile
     cancelled: Callable[[], bool]
     tell: Callable[[str, Mapping[str, Any]], None]
+    weights: str = ""
+    """Names what writes, for the token records of training; empty where none are kept."""
 
     def drafts(self, ns: Sequence[int], messages: Sequence[ChatMessage], start: str) -> None:
         """Replies of steps `ns` to the same messages, decoded together."""
@@ -46,6 +48,7 @@ class Writer:
         completions = self.model.drafts(
             messages,
             [self._sampling(n) for n in todo],
+            record=bool(self.weights),
             prefill=start,
             on_text=_Progress(self.tell, todo),
             cancelled=self.cancelled,
@@ -54,8 +57,8 @@ class Writer:
         ended = any(completion.finish == "stop" for completion in completions)
         for n, completion in zip(todo, completions, strict=True):
             # A draft that finds no end is no loss beside others that did; going on with it alone costs minutes.
-            whole = replace(completion, text=start + completion.text)
-            self._keep(n, messages, whole if ended else self._continued(messages, start, completion, n))
+            pieces = [completion] if ended else self._continued(messages, start, completion, n)
+            self._keep(n, messages, start, pieces)
 
     def _sampling(self, n: int) -> Sampling:
         profile = self.profile
@@ -79,43 +82,53 @@ class Writer:
         completion = self.model.chat(
             messages,
             sampling,
+            record=bool(self.weights),
             prefill=start,
             on_text=lambda text: progress(0, text),
             cancelled=self.cancelled,
         )
         _stop_if_cancelled(completion)
-        whole = replace(completion, text=start + completion.text)
-        return self._keep(n, messages, whole if most_tokens else self._continued(messages, start, completion, n))
+        pieces = [completion] if most_tokens else self._continued(messages, start, completion, n)
+        return self._keep(n, messages, start, pieces)
 
-    def _continued(self, messages: Sequence[ChatMessage], start: str, completion: Completion, n: int) -> Completion:
-        """The reply with its given start; one that the token limit cut off goes on, unless it only repeats itself."""
-        completion = replace(completion, text=start + completion.text)
+    def _continued(
+        self, messages: Sequence[ChatMessage], start: str, completion: Completion, n: int
+    ) -> list[Completion]:
+        """The reply, piece by piece: one that the token limit cut off goes on, unless it only repeats itself."""
+        pieces, text = [completion], start + completion.text
         for _ in range(MAX_CONTINUATIONS):
-            if completion.finish != "length" or looks_looped(completion.text):
+            if pieces[-1].finish != "length" or looks_looped(text):
                 break
             self.tell("stage", {"stage": "continuing", "n": n})
             try:
-                more = self.model.chat(messages, self._sampling(n), prefill=completion.text, cancelled=self.cancelled)
+                more = self.model.chat(
+                    messages,
+                    self._sampling(n),
+                    record=bool(self.weights),
+                    prefill=text,
+                    cancelled=self.cancelled,
+                )
             except ContextOverflow:
                 break
             _stop_if_cancelled(more)
-            completion = replace(
-                more,
-                text=completion.text + more.text,
-                prompt_tokens=completion.prompt_tokens,
-                evaluated_tokens=completion.evaluated_tokens + more.evaluated_tokens,
-                completion_tokens=completion.completion_tokens + more.completion_tokens,
-                seconds=completion.seconds + more.seconds,
-            )
-        return completion
+            pieces.append(more)
+            text += more.text
+        return pieces
 
-    def _keep(self, n: int, messages: Sequence[ChatMessage], completion: Completion) -> CompletionRecord:
+    def _keep(
+        self, n: int, messages: Sequence[ChatMessage], start: str, pieces: Sequence[Completion]
+    ) -> CompletionRecord:
+        """`start` is the beginning of the reply that the model was given."""
         usage = Usage(
-            completion.prompt_tokens, completion.evaluated_tokens, completion.completion_tokens, completion.seconds
+            pieces[0].prompt_tokens,
+            sum(piece.evaluated_tokens for piece in pieces),
+            sum(piece.completion_tokens for piece in pieces),
+            sum(piece.seconds for piece in pieces),
         )
-        record = CompletionRecord(
-            prompts.as_pairs(messages), completion.text, completion.finish, {"usage": asdict(usage)}
-        )
+        text = start + "".join(piece.text for piece in pieces)
+        tokens = token_record.packed(pieces, self._sampling(n), self.weights)
+        known = {"usage": asdict(usage), **({"tokens": tokens} if tokens else {})}
+        record = CompletionRecord(prompts.as_pairs(messages), text, pieces[-1].finish, known)
         self.store.add_completion(self.run.id, n, record)
         return record
 
