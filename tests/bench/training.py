@@ -33,8 +33,8 @@ from training.base import BaseKind, load_base
 from training.batches import Tokens
 from training.gguf_adapter import write_gguf_adapter
 from training.logprobs import token_logprobs
-from training.loss import mismatch
 from training.lora import LoraSettings, add_lora, save_lora, trained
+from training.loss import mismatch
 from training.step_grpo import Trainer, TrainSettings
 
 SAME, OTHERS = ((3, 3, 3),) * 2, ((1, 4, 6), (2, 7, 0), (5, 3, 1), (6, 0, 4))
