@@ -31,7 +31,8 @@ class AdvantageSettings:
     gui_missing: Literal["zero", "decoupled"] = "zero"
     """`decoupled` normalises looks and works each over the steps that have it (GDPO, arXiv 2601.05242)."""
     baseline: Literal["pool", "step_index"] = "pool"
-    credit: Literal["step", "cumulative", "outcome"] = "step"
+    credit: Literal["step", "cumulative", "outcome", "accept"] = "step"
+    """`accept` takes the reward itself: for steps that were chosen to be imitated."""
     single: Literal["zero", "reference"] = "zero"
     """What a pool of one step gets."""
 
@@ -56,6 +57,8 @@ def group_advantages(
         raise ValueError("scale “batch” needs the standard deviation of the whole update")
     totals = [[step.total for step in trajectory] for trajectory in group]
     pool = [total for one in totals for total in one if total is not None]
+    if its.credit == "accept":
+        return GroupAdvantages(_each(totals, lambda total: total), "trained" if pool else "too few")
     if len(pool) == 1 and its.single == "reference":
         return GroupAdvantages(_each(totals, lambda total: total / (1 + EPSILON)), "trained")
     if sum(any(total is not None for total in one) for one in totals) < 2:

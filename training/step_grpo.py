@@ -24,7 +24,7 @@ from training.base import head_of
 from training.batches import Tokens, Turn, sequences, targets, turned
 from training.logprobs import CHUNK_TOKENS, token_logprobs
 from training.lora import load_lora, save_lora, trained
-from training.loss import LossSettings, Mismatch, mismatch, trained_tokens, trajectory_loss
+from training.loss import LossSettings, Mismatch, Turned, mismatch, trained_tokens, trajectory_loss
 from training.rewards import StepReward
 
 
@@ -57,6 +57,9 @@ class TrainSettings:
     """Per token between server and trainer; above it the update is refused."""
     most_vetoed: float = 0.2
     """Share of trained tokens on steps where the engines disagree; above it the update is refused."""
+    imitates: bool = False
+    """The tokens are somebody's who is not to be caught up with step by step but imitated: no correction for how likely
+    they were there."""
     checkpointing: bool = True
     advantages: AdvantageSettings = field(default_factory=AdvantageSettings)
     loss: LossSettings = field(default_factory=LossSettings)
@@ -114,17 +117,18 @@ class Trainer:
         self.updates += 1
         return report
 
-    def _before(self, parts: Sequence[Tokens]) -> list[Any] | None:
+    def _before(self, parts: Sequence[Tokens]) -> list[Turned] | None:
         """Each part's tokens with their log-probs before the update."""
         found = []
         for part in parts:
             if self.stopped():
                 return None
             with torch.no_grad():
-                found.append(turned(part, self.logprobs(part)))
+                one = turned(part, self.logprobs(part))
+                found.append(replace(one, rollout=one.old) if self.settings.imitates else one)
         return found
 
-    def _compared(self, report: Report, old: Sequence[Any], masks: Sequence[Tensor]) -> Report:
+    def _compared(self, report: Report, old: Sequence[Turned], masks: Sequence[Tensor]) -> Report:
         whole = sum(mask.numel() for mask in masks)
         kept = sum(int(mask.sum()) for mask in masks)
         apart = mismatch(
@@ -136,7 +140,7 @@ class Trainer:
         return replace(report, outcome=outcome, mismatch=apart, vetoed=vetoed, tokens=kept)
 
     def _epoch(
-        self, parts: Sequence[Tokens], old: Sequence[Any], masks: Sequence[Tensor], report: Report
+        self, parts: Sequence[Tokens], old: Sequence[Turned], masks: Sequence[Tensor], report: Report
     ) -> Report | None:
         self._optimiser.zero_grad(set_to_none=True)
         total = 0.0
