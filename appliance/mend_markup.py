@@ -177,10 +177,21 @@ def _opening_tag(reply: str, old: str) -> str:
     return new.replace("<form", f"<form {kept[0]}", 1) if kept else new
 
 
+_FORM_WAYS = re.compile(r"""\bdata-(add|answer|report|login|vote)(-[\w-]+)?(?=[=\s>])""")
+_MAKES_REPORTS = re.compile(r"\b(?:report|calculat|analy[sz]|summar|estimat|generat|convert)", re.IGNORECASE)
+
+
 def _fitting(tag: str, form: str) -> str:
-    """A vote counts choices: on a form that offers none it would swallow what was entered, so that form answers."""
-    offers = re.search(r"""<select\b|type=["']?radio""", form, re.IGNORECASE)
+    """A name that kit/site.js does not know is the one it begins with, or else what the form's own words ask for. A
+    vote counts choices: on a form that offers none it would swallow what was entered, so that form answers."""
+    if not tag:
+        return ""
     answer = 'data-answer="Thank you, we have received it."'
+    tag = _FORM_WAYS.sub(r"data-\1", tag)
+    if not _FORM_WAYS.search(tag):
+        way = 'data-report=""' if _MAKES_REPORTS.search(_text(form)) else answer
+        return f"{tag.rstrip('>').rstrip()} {way}>"
+    offers = re.search(r"""<select\b|type=["']?radio""", form, re.IGNORECASE)
     return tag if offers else re.sub(r"""\bdata-vote(?:=("[^"]*"|'[^']*'|[^\s>]+))?""", answer, tag)
 
 

@@ -299,3 +299,19 @@ def test_links_to_the_section_that_gave_way_lead_to_the_new_one():
     patch = feature_patch(page, CHARTS, "A site with charts.")
     assert 'href="#charts"' in patch.page
     assert "chart-area" not in patch.page
+
+
+@pytest.mark.parametrize(
+    ("button", "reply", "wanted"),
+    [
+        ("Generate report", '<form data-report-output="#out">', 'data-report="#out"'),
+        ("Generate report", "<form class='x'>", 'data-report=""'),
+        ("Send", '<form data-submit="yes">', 'data-answer="Thank you, we have received it."'),
+    ],
+)
+def test_an_attribute_that_nobody_knows_becomes_the_one_that_is_meant(button, reply, wanted):
+    form = f'<form id="f"><label>Name <input name="n"></label><button>{button}</button></form>'
+    finding = Finding("submit-lost", f'form#f (button "{button}")', "it is gone", "serious")
+    page = mended(markup_patch(f"<main>{form}</main>", [finding]), f"```html\n{reply}\n```")
+    assert wanted in page
+    assert 'id="f"' in page
