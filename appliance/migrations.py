@@ -63,3 +63,22 @@ def m003_choices_and_edits(db: Database) -> None:
         " run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, parent INTEGER NOT NULL,"
         " was TEXT NOT NULL, at TEXT NOT NULL, path TEXT NOT NULL, content TEXT NOT NULL)"
     )
+
+
+@MIGRATIONS()
+def m004_nights_and_adapters(db: Database) -> None:
+    """What the box learned: each night with where it stands, every adapter ever made, and which one serves a model."""
+    db.execute(
+        "CREATE TABLE nights (id INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL, began_at TEXT NOT NULL,"
+        " at TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', crashes INTEGER NOT NULL DEFAULT 0,"
+        " data TEXT NOT NULL)"
+    )
+    db.execute(
+        "CREATE TABLE adapters (id TEXT PRIMARY KEY, model TEXT NOT NULL, weights TEXT NOT NULL, parent TEXT NOT NULL,"
+        " night INTEGER REFERENCES nights (id), made_at TEXT NOT NULL, state TEXT NOT NULL,"
+        " reason TEXT NOT NULL DEFAULT '', manifest TEXT NOT NULL) WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE champions (model TEXT PRIMARY KEY, adapter TEXT NOT NULL, since TEXT NOT NULL) WITHOUT ROWID"
+    )
+    db.execute("CREATE TABLE choices (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")

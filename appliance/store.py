@@ -13,7 +13,7 @@ import hashlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -135,6 +135,20 @@ class Store:
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         with _translated(self.path):
             return self._connection.execute(sql, values).fetchall()
+
+    def execute(self, sql: str, *values: object) -> None:
+        """One statement as a transaction of its own; for the tables of appliance/ledger.py."""
+        with self._transaction():
+            self._connection.execute(sql, values)
+
+    def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        return self._rows(sql, *values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Callable[..., object]]:
+        """Several statements, all or none."""
+        with self._transaction():
+            yield lambda sql, *values: self._connection.execute(sql, values)
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
