@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from appliance.account import cgroup_name, product_account
@@ -12,9 +13,11 @@ from appliance.agent import Parts
 from appliance.cards import Card, store_card
 from appliance.checklist import derive_checklist, rules_checklist
 from appliance.config import Config
+from appliance.errors import PartMissing
 from appliance.explorer import explore
 from appliance.grading import AppearanceJudge, Judges
 from appliance.judge import RulesJudge
+from appliance.ledger import AdapterRow, Ledger
 from appliance.profiles import Profile
 from appliance.qualification import Subject, check_model
 from appliance.requests import find_profile, rules_of, shelf
@@ -39,6 +42,9 @@ from sandbox.preview import Preview
 from sandbox.reaper import reap
 
 CHECK_CONTEXT_TOKENS = 8192
+ADAPTERS = "adapters"
+ADAPTER = "adapter"
+"""The extra of a request that names an adapter; empty for none, absent for the champion."""
 
 
 def podman_settings(config: Config) -> PodmanSettings:
@@ -70,6 +76,11 @@ def _checklist_maker(
         return lambda _, brief: rules_checklist(brief)
     sampling = Sampling(temperature=0.2, top_p=profile.top_p, max_tokens=profile.max_tokens)
     return lambda model, brief: derive_checklist(model, brief, sampling, cancelled)
+
+
+def adapter_path(config: Config, adapter: str) -> Path:
+    """What the engine loads of an adapter; PEFT's files and the manifest lie beside it."""
+    return config.home / ADAPTERS / adapter / "adapter.gguf"
 
 
 def judges_of(appearance: AppearanceJudge, config: Config) -> Judges:
@@ -121,7 +132,10 @@ class RealWorkshop:
         if run.request.stack == "static":  # needs no network, and takes seconds after an update changed what goes in
             build_image("static", podman_settings(self.config), lambda text: tell("stage", {"stage": text}))
         faithful = run.request.rules == "faithful"
-        with self._models(run.request, profile, cancelled, faithful) as (model, roles, begin_step):
+        adapter = self._adapter(run.request, store)
+        if adapter:
+            tell("stage", {"stage": f"adapter {adapter.id}"})
+        with self._models(run.request, profile, cancelled, faithful, adapter) as (model, roles, begin_step):
             tell("judges", {"roles": list(roles.told)})
             yield Parts(
                 store=store,
@@ -138,13 +152,34 @@ class RealWorkshop:
                 tester=roles.tester,
                 begin_step=begin_step,
                 sees=self._sees(run.request),
-                weights=self._weights(run.request),
+                weights=self._weights(run.request, adapter),
             )
 
-    def _weights(self, request: RunRequest) -> str:
+    def _adapter(self, request: RunRequest, store: Store) -> AdapterRow | None:
+        """The one the request names, else the champion. Raises PartMissing where it cannot serve this file."""
+        if request.base_url:
+            return None
+        ledger = Ledger(store)
+        name = request.extras.get(ADAPTER, ledger.champion(request.model))
+        if not name:
+            return None
+        row = ledger.adapter(name)
+        if row.weights != shelf(self.config).get(request.model).weights.sha256:
+            raise PartMissing(
+                f"Adapter {name} was trained on another file of {request.model} than the one installed; bring that file"
+                f" back, or serve without it: `appliance train rollback {request.model}`."
+            )
+        if not adapter_path(self.config, name).exists():
+            raise PartMissing(
+                f"The file of adapter {name} is gone; restore a backup, or `appliance train rollback {request.model}`."
+            )
+        return row
+
+    def _weights(self, request: RunRequest, adapter: AdapterRow | None) -> str:
         if request.base_url or not self.config.training.record:
             return ""
-        return shelf(self.config).get(request.model).weights.sha256
+        weights = shelf(self.config).get(request.model).weights.sha256
+        return f"{weights}+{adapter.id}" if adapter else weights
 
     def _sees(self, request: RunRequest) -> bool:
         if request.base_url:
@@ -153,7 +188,12 @@ class RealWorkshop:
 
     @contextmanager
     def _models(
-        self, request: RunRequest, profile: Profile, cancelled: Callable[[], bool], faithful: bool
+        self,
+        request: RunRequest,
+        profile: Profile,
+        cancelled: Callable[[], bool],
+        faithful: bool,
+        adapter: AdapterRow | None,
     ) -> Iterator[tuple[ChatModel, Roles, Callable[[], None]]]:
         """The coder, and who judges: the coder itself, another model beside it or in turns with it, or exact rules."""
         own, engine = self.config.judge, self.config.engine
@@ -165,7 +205,12 @@ class RealWorkshop:
         models = shelf(self.config)
         coder = models.get(request.model)
         judge = judging_model(models, own, coder)
-        settings = self._settings(request, profile, coder)
+        settings = self._settings(request, profile, coder, adapter)
+        if judge.name == coder.name and adapter:
+            told = (f"{coder.name} writes with an adapter and so does not judge; rules@1 and explorer@1 do",)
+            with LlamaChild(settings) as model:
+                yield model, Roles(RulesJudge(), None, told), lambda: None
+            return
         if judge.name == coder.name:
             with LlamaChild(settings) as model:
                 roles = choose_roles(models, own, judge, lambda: model, faithful=faithful, cancelled=cancelled)
@@ -175,7 +220,9 @@ class RealWorkshop:
             roles = choose_roles(models, own, judge, both.eyes, faithful=faithful, cancelled=cancelled)
             yield LentModel(both.coder), roles, both.begin_step
 
-    def _settings(self, request: RunRequest, profile: Profile, coder: InstalledModel) -> LlamaSettings:
+    def _settings(
+        self, request: RunRequest, profile: Profile, coder: InstalledModel, adapter: AdapterRow | None
+    ) -> LlamaSettings:
         engine = self.config.engine
         return LlamaSettings(
             path=coder.path,
@@ -184,4 +231,5 @@ class RealWorkshop:
             threads=engine.threads,
             gpu_layers=engine.gpu_layers,
             parallel=max(1, request.drafts),
+            adapters=((adapter_path(self.config, adapter.id), 1.0),) if adapter else (),
         )

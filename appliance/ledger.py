@@ -7,10 +7,10 @@ and which one serves is one row: a promotion or a roll-back changes that row and
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from appliance.errors import UsageError
 from appliance.schedule import Schedule, read_schedule
@@ -19,6 +19,7 @@ from appliance.store import Store
 NightState = Literal["collect", "freeze", "train", "export", "gate", "decide", "done", "failed", "skipped"]
 OVER: tuple[NightState, ...] = ("done", "failed", "skipped")
 AdapterState = Literal["candidate", "champion", "retired", "rejected"]
+_Record = TypeVar("_Record")
 MOST_CRASHES = 2
 """In one state; then the night is given up, because the next try would end the same way."""
 
@@ -78,7 +79,7 @@ class Ledger:
         rows = self._store.rows(
             "SELECT id, model, began_at, at, state, reason, crashes, data FROM nights ORDER BY id DESC LIMIT ?", limit
         )
-        return [Night(*row[:7], json.loads(row[7])) for row in rows]
+        return [_record(Night, row) for row in rows]
 
     def advance(self, night: Night, state: NightState, data: Mapping[str, Any], reason: str = "") -> Night:
         """The next state with what was made; a state that was entered has not crashed yet."""
@@ -125,7 +126,7 @@ class Ledger:
             " WHERE ?1 = '' OR model = ?1 ORDER BY made_at DESC, id",
             model,
         )
-        return [AdapterRow(*row[:8], json.loads(row[8])) for row in rows]
+        return [_record(AdapterRow, row) for row in rows]
 
     def champion(self, model: str) -> str:
         """The adapter in service; empty where the model serves as it came."""
@@ -177,6 +178,11 @@ class Ledger:
 
     def clear_schedule(self) -> None:
         self._store.execute("DELETE FROM choices WHERE name = 'schedule'")
+
+
+def _record(kind: Callable[..., _Record], row: tuple[Any, ...]) -> _Record:
+    """The last column is JSON."""
+    return kind(*row[:-1], json.loads(row[-1]))
 
 
 def _now() -> str:

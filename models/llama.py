@@ -7,12 +7,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from models import errors
 from models.chat import ChatMessage, Completion, Constraint, Engine, Sampling
 from models.engine_process import ChildProgram, EngineProcess, completion_from_wire, constraint_on_wire
 from models.gguf_file import read_gguf
 from models.hardware import installed_variant
-from models.llama_settings import LlamaSettings, gpu_layers_to_use, refuse_context, refuse_projector
+from models.llama_settings import (
+    LlamaSettings,
+    gpu_layers_to_use,
+    refuse_context,
+    refuse_projector,
+    require_adapters,
+)
 from models.wire import Frame
 
 _MISSING = "llama-cpp-python is not installed for this Python; run set-up again."
@@ -32,7 +37,8 @@ class LlamaChild:
         self.context_tokens = settings.context_tokens
         self._gpu_layers = gpu_layers_to_use(settings)
         self.engine: Engine = installed_variant() if self._gpu_layers else "cpu"
-        self._adapters: tuple[Adapter, ...] = ()
+        require_adapters(settings.adapters)
+        self._adapters: tuple[Adapter, ...] = settings.adapters
         program = ChildProgram("models.llama_child", _MISSING, settings.start_timeout_s, {})
         self._child = EngineProcess(program, self.name, self._greeting)
 
@@ -80,9 +86,7 @@ class LlamaChild:
         Raises AdapterError and keeps the old set when one does not fit.
         """
         wanted = tuple((Path(path), float(scale)) for path, scale in adapters)
-        for path, _ in wanted:
-            if not read_gguf(path).is_adapter:
-                raise errors.AdapterError(f"'{path.name}' is a model, not a LoRA adapter; name an adapter file.")
+        require_adapters(wanted)
         self._child.ask({"op": "adapters", "adapters": _adapters_on_wire(wanted)})
         self._adapters = wanted
 

@@ -1,11 +1,12 @@
 """How a model is loaded, and what of it this machine and this file allow."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from models.chat import MIN_CONTEXT_TOKENS
-from models.errors import ContextTooSmall, EngineVariantError, ModelFileCorrupt
+from models.errors import AdapterError, ContextTooSmall, EngineVariantError, ModelFileCorrupt
 from models.gguf_file import GgufFile, read_gguf
 from models.hardware import EngineVariant, detect_hardware, installed_variant
 from models.memory import plan
@@ -31,6 +32,8 @@ class LlamaSettings:
     batch_tokens: int = 512
     thinking: bool = False
     start_timeout_s: float = 600
+    adapters: tuple[tuple[Path, float], ...] = ()
+    """LoRA files in force from the start, with their scales."""
 
 
 def refuse_context(settings: LlamaSettings, front: GgufFile) -> None:
@@ -52,6 +55,12 @@ def refuse_projector(projector: Path | None) -> None:
         raise ModelFileCorrupt(
             f"'{projector.name}' is not a projector (mmproj) file; give the one published with the model."
         )
+
+
+def require_adapters(adapters: Sequence[tuple[Path, float]]) -> None:
+    for path, _ in adapters:
+        if not read_gguf(path).is_adapter:
+            raise AdapterError(f"'{path.name}' is a model, not a LoRA adapter; name an adapter file.")
 
 
 def gpu_layers_to_use(settings: LlamaSettings) -> int:

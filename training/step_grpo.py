@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from peft import PeftModel
@@ -88,14 +88,16 @@ class Trainer:
     """Holds the policy and its optimiser. `stopped` is asked between sequences; what it interrupts changes nothing."""
 
     def __init__(self, model: PeftModel, settings: TrainSettings, stopped: Callable[[], bool] = lambda: False) -> None:
-        self.model, self.settings, self.stopped = model, settings, stopped
+        self.model: Any = model
+        self.settings, self.stopped = settings, stopped
         self.updates = 0
-        self._head = head_of(model.get_base_model())
+        self._base = cast(Any, model).get_base_model()
+        self._head = head_of(self._base)
         self._parameters = trained(model)
         self._optimiser = torch.optim.AdamW(self._parameters, lr=settings.learning_rate, weight_decay=0.0)
         if settings.checkpointing:
-            model.enable_input_require_grads()
-            model.get_base_model().gradient_checkpointing_enable({"use_reentrant": False})
+            self.model.enable_input_require_grads()
+            self._base.gradient_checkpointing_enable({"use_reentrant": False})
 
     def update(self, groups: Sequence[StepGroup]) -> Report | None:
         """One update from these groups; None when it was stopped on the way."""
@@ -162,7 +164,7 @@ class Trainer:
         """float32 (N,): log-probs of the tokens the model wrote. One sequence, no padding, so no attention mask."""
         device = str(self._parameters[0].device)
         ids, at, labels = targets(part, device)
-        hidden = self.model.get_base_model().model(input_ids=ids).last_hidden_state[0]
+        hidden = self._base.model(input_ids=ids).last_hidden_state[0]
         return token_logprobs(hidden[at], self._head, labels, chunk_tokens=self.settings.chunk_tokens)
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
