@@ -61,8 +61,8 @@ def step_groups(
 
 
 def wish_of(request: RunRequest) -> str:
-    """The same for runs that may be compared: everything that was asked for but the seed."""
-    return msgspec.json.encode(replace(request, seed=0), order="sorted").decode()
+    """The same for runs that may be compared: everything that was asked for but the seed, and for whose sake."""
+    return msgspec.json.encode(replace(request, seed=0, extras={}), order="sorted").decode()
 
 
 def trajectories(steps: Sequence[Step]) -> list[list[Step]]:

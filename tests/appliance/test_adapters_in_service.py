@@ -1,4 +1,4 @@
-"""An adapter that serves: chosen by the ledger or by the request, named in the token records, refused where it cannot."""
+"""An adapter that serves: chosen by the ledger or by the request, named in the records, refused where it cannot."""
 
 from __future__ import annotations
 

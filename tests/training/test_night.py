@@ -1,0 +1,167 @@
+"""A night on a small network: every state, a stop at every point, and everything that can end it early."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from appliance import token_record
+from appliance.ledger import Ledger
+from appliance.steps import RunRequest
+from appliance.store import CompletionRecord, Store
+from models.chat import Completion, Sampling
+from tests.appliance.builders import step as built
+from tests.training.test_step_grpo import FAST
+from tests.training.toy import policy
+from training.lora import save_lora
+from training.night import NightSettings, NightStopped, NightWork, begin_night, is_held_out, split
+from training.step_grpo import Trainer
+
+BRIEFS = tuple(f"A site for shop number {n} with a list and a form." for n in range(60))
+SETTINGS = NightSettings(
+    request=RunRequest(brief="", profile="small", model="tiny", steps=4),
+    briefs=BRIEFS,
+    train_briefs=2,
+    drafts=3,
+    gate_briefs=8,
+    gate_seeds=1,
+    warm_start=False,
+    train=replace(FAST, most_kl=1e9, most_vetoed=1.0, loss=replace(FAST.loss, veto_log_ratio=1e9, veto_ratio=0.0)),
+)
+FREE = Sampling(temperature=1.0, top_p=1.0)
+
+
+class Toybox:
+    """A worker, a trainer and an engine in a few lines. A site's score depends on its draft, and on the adapter."""
+
+    weights = "abc"
+
+    def __init__(self, store, gain=1.0, broken_export=0):
+        self.store, self.gain, self.broken_export, self.made = store, gain, broken_export, []
+
+    def wait(self, run_ids):
+        for run_id in run_ids:
+            run = self.store.run(run_id)
+            if run.status == "done":
+                continue
+            self.made.append(run_id)
+            bonus = self.gain if run.request.extras.get("arm") == "candidate" else 0.0
+            for n in range(1, run.request.drafts + 1):
+                tokens = (n, n + 1, n + 2)
+                said = Completion("x", "stop", 3, 0, 3, 0.1, tokens, (-6.0,) * 3, (7, 8, 9))
+                record = {"tokens": token_record.packed([said], FREE, self.weights)}
+                self.store.add_completion(run_id, n, CompletionRecord((("user", "go"),), "x", "stop", record))
+                score = built(n, min(5.0, n + bonus), functionality=1.0, kind="draft")
+                self.store.add_step(run_id, score, {}, (), {}, tip=None)
+            self.store.set_status(run_id, "done", best=run.request.drafts)
+
+    def trainer(self, settings, parent):
+        return Trainer(policy(0), settings)
+
+    def export(self, trainer, folder):
+        if self.broken_export:
+            self.broken_export -= 1
+            raise OSError("No space left on device")
+        save_lora(trainer.model, folder)
+        (folder / "adapter.gguf").write_bytes(b"GGUF")
+        return {"parity": 0.01}
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store(tmp_path) as store:
+        yield store
+
+
+def begun(store, **changes):
+    return begin_night(Ledger(store), replace(SETTINGS, **changes))
+
+
+def work(store, night, machine, pause=lambda: None):
+    return NightWork(store, store.folder / "nights" / str(night.id), machine, night, pause).work(night)
+
+
+def test_a_night_that_helps_ends_with_another_champion(store):
+    night = work(store, begun(store), Toybox(store))
+    ledger = Ledger(store)
+    assert (night.state, night.reason[:8]) == ("done", "promoted")
+    adapter = ledger.champion("tiny")
+    assert ledger.adapter(adapter).manifest["night"] == night.id
+    assert sorted(path.name for path in (store.folder / "adapters" / adapter).iterdir()) == [
+        *("adapter.gguf", "adapter_config.json", "adapter_model.safetensors", "manifest.json"),
+    ]
+    assert len(night.data["reports"]) == 2
+    assert night.data["gate"]["briefs"] == 8
+
+
+def test_a_night_that_does_not_help_changes_nothing_in_service(store):
+    night = work(store, begun(store), Toybox(store, gain=0.0))
+    assert night.reason.startswith("rejected")
+    assert Ledger(store).champion("tiny") == ""
+    assert Ledger(store).adapter(night.data["adapter"]).state == "rejected"
+
+
+def test_no_brief_is_learned_from_and_measured_on():
+    learn, measure = split(SETTINGS)
+    assert not any(map(is_held_out, learn))
+    assert all(map(is_held_out, measure))
+    assert (len(learn), len(measure)) == (2, 8)
+    assert is_held_out("A  Site, for\nBakers!") == is_held_out("a site for bakers")
+    assert 0.15 < sum(map(is_held_out, BRIEFS)) / len(BRIEFS) < 0.45
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+def test_stopped_anywhere_it_goes_on_there_and_ends_the_same(store, tmp_path, at):
+    with Store(tmp_path / "whole") as other:
+        whole = work(other, begun(other), Toybox(other))
+    night, machine = begun(store), Toybox(store)
+    asked = 0
+
+    def pause():
+        nonlocal asked
+        asked += 1
+        if asked == at:
+            raise NightStopped
+
+    with pytest.raises(NightStopped):
+        work(store, night, machine, pause)
+    night = work(store, Ledger(store).open_night(), machine)
+    assert night.data["adapter"] == whole.data["adapter"]
+    assert night.data["reports"] == whole.data["reports"]
+    assert len(machine.made) == len(set(machine.made)) == 2 + 16
+
+
+def test_a_full_disk_in_the_middle_of_the_export_is_tried_again_once(store):
+    night = work(store, begun(store), Toybox(store, broken_export=1))
+    assert night.reason.startswith("promoted")
+
+
+def test_two_failures_in_one_state_end_the_night_with_the_reason_and_no_change(store):
+    night = work(store, begun(store), Toybox(store, broken_export=9))
+    assert (night.state, night.reason) == ("failed", "export: No space left on device")
+    assert Ledger(store).champion("tiny") == ""
+    assert Ledger(store).adapters() == []
+
+
+def test_records_of_another_model_are_nothing_to_learn_from(store):
+    machine = Toybox(store)
+    night = begun(store)
+    machine.wait([])
+    machine.weights = "abc"
+    work_ = NightWork(store, store.folder / "nights" / "1", machine, night)
+    night = work_.collect(night)
+    machine.weights = "another"
+    night = work_.freeze(night)
+    assert (night.state, night.reason) == ("done", "nothing to learn from (6 another model or adapter)")
+
+
+def test_without_briefs_there_is_nothing_to_learn_from(store):
+    night = work(store, begun(store, briefs=()), Toybox(store))
+    assert (night.state, night.reason) == ("done", "nothing to learn from (no steps)")
+
+
+def test_too_few_held_out_briefs_promote_nothing(store):
+    night = work(store, begun(store, gate_briefs=3), Toybox(store))
+    assert "3 held-out briefs are too few" in night.reason
+    assert Ledger(store).champion("tiny") == ""

@@ -1,0 +1,291 @@
+"""One night, state after state: collect → freeze → train → export → gate → decide. Killed anywhere, it goes on there.
+
+Each state reads what the one before wrote into the ledger, does its work in small units, and is left by one transaction
+after its files are on the disk. Sites are made by the worker: the night writes requests into the queue and waits. What
+a state cannot do for want of data ends the night with that reason; nothing in service changes before `decide`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from appliance.errors import ApplianceError
+from appliance.ledger import Ledger, Night
+from appliance.steps import RunRequest, Step
+from appliance.store import Run, Store
+from training.gate import GateReport, GateSettings, SiteResult, decide_gate
+from training.groups import Collected, step_groups, step_reward
+from training.step_grpo import Report, StepGroup, Trainer, TrainSettings
+from training.warm_start import accepted, imitation
+
+PURPOSE, NIGHT = "purpose", "night"
+HELD_OUT_SHARE = 0.3
+CHECKPOINT, ROLLOUTS = "checkpoint", "rollouts.json"
+
+
+class NightStopped(Exception):
+    """The window closed, or a user wants the machine; the night goes on later."""
+
+
+class Machine(Protocol):
+    """What a night needs besides the store. `trainer` and `export` have the engine's memory to themselves."""
+
+    weights: str
+    """SHA-256 of the model file; with `+` and the champion where one serves."""
+
+    def wait(self, run_ids: Sequence[str]) -> None:
+        """Until the worker has ended them all. Raises NightStopped."""
+
+    def trainer(self, settings: TrainSettings, parent: str) -> Trainer:
+        """A policy that starts from the parent adapter, or from the model as it came."""
+
+    def export(self, trainer: Trainer, folder: Path) -> Mapping[str, Any]:
+        """Write PEFT's and the engine's files and compare both ways of using them; the figures.
+
+        Raises ApplianceError where the engine does not do what the trainer does.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class NightSettings:
+    """`request` is what every site of the night is asked for, but for brief, seed and extras."""
+
+    request: RunRequest
+    briefs: tuple[str, ...]
+    train_briefs: int = 8
+    drafts: int = 4
+    updates: int = 2
+    gate_briefs: int = 8
+    gate_seeds: int = 2
+    seed: int = 1
+    warm_start: bool = True
+    train: TrainSettings = field(default_factory=TrainSettings)
+    gate: GateSettings = field(default_factory=GateSettings)
+
+
+def begin_night(ledger: Ledger, settings: NightSettings) -> Night:
+    """The settings are kept with the night, so that it goes on as it began. Raises UsageError while one is open."""
+    return ledger.begin_night(settings.request.model, {"settings": msgspec.to_builtins(settings)})
+
+
+def settings_of(night: Night) -> NightSettings:
+    return msgspec.convert(night.data["settings"], NightSettings)
+
+
+def is_held_out(brief: str) -> bool:
+    """By the brief's own words, so that no list can be mixed up: spelling and spaces do not move it."""
+    plain = re.sub(r"\W+", " ", brief.lower()).strip()
+    return int(hashlib.sha256(plain.encode()).hexdigest()[:8], 16) / 2**32 < HELD_OUT_SHARE
+
+
+def split(settings: NightSettings) -> tuple[list[str], list[str]]:
+    """Briefs of the night to learn from, and to be measured on; never one in both. The seed chooses which."""
+    chance = random.Random(settings.seed)
+    learn = [brief for brief in settings.briefs if not is_held_out(brief)]
+    measure = [brief for brief in settings.briefs if is_held_out(brief)]
+    return (
+        chance.sample(learn, min(settings.train_briefs, len(learn))),
+        chance.sample(measure, min(settings.gate_briefs, len(measure))),
+    )
+
+
+class NightWork:
+    """`folder` holds the night's files. `pause` is asked between units and raises NightStopped."""
+
+    def __init__(
+        self,
+        store: Store,
+        folder: Path,
+        machine: Machine,
+        night: Night,
+        pause: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.store, self.ledger = store, Ledger(store)
+        self.folder, self.machine, self.settings, self.pause = folder, machine, settings_of(night), pause
+
+    def work(self, night: Night) -> Night:
+        """Until the night is over. Raises NightStopped; other errors count as a crash of the state."""
+        states: dict[str, Callable[[Night], Night]] = {
+            **{"collect": self.collect, "freeze": self.freeze, "train": self.train},
+            **{"export": self.export, "gate": self.gate, "decide": self.decide},
+        }
+        while night.state in states:
+            self.pause()
+            try:
+                night = states[night.state](night)
+            except NightStopped:
+                raise
+            except (ApplianceError, OSError, ValueError) as error:
+                night = self.ledger.crashed(night, f"{night.state}: {error}")
+        return night
+
+    # -- states ----------------------------------------------------------------------------------------------------
+
+    def collect(self, night: Night) -> Night:
+        learn, _ = split(self.settings)
+        wanted = [self._request(brief, self.settings.seed, "rollout", night) for brief in learn]
+        runs = self._runs(night, "rollout", [replace(one, drafts=self.settings.drafts) for one in wanted])
+        self.machine.wait([run.id for run in runs])
+        return self.ledger.advance(night, "freeze", {**night.data, "rollouts": [run.id for run in runs]})
+
+    def freeze(self, night: Night) -> Night:
+        """From here on the runs may be deleted: what is learned from them lies in a file of its own."""
+        found = step_groups(self.store, night.data["rollouts"], self.machine.weights)
+        if not found.groups:
+            why = ", ".join(f"{count} {reason}" for reason, count in sorted(found.left_out.items()))
+            return self.ledger.advance(night, "done", night.data, f"nothing to learn from ({why or 'no steps'})")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self.folder / ROLLOUTS, msgspec.json.encode(found))
+        told = {"groups": len(found.groups), "left_out": found.left_out}
+        return self.ledger.advance(night, "train", {**night.data, **told})
+
+    def train(self, night: Night) -> Night:
+        groups = self._frozen().groups
+        settings, chosen = self._lesson(groups)
+        champion = self.ledger.champion(night.model)
+        trainer = self.machine.trainer(settings, champion)
+        reports: list[dict[str, Any]] = []
+        checkpoint = self.folder / CHECKPOINT
+        if checkpoint.exists() or checkpoint.with_name(CHECKPOINT + ".old").exists():
+            reports = trainer.resume(checkpoint)["reports"]
+        while len(reports) < self.settings.updates:
+            self.pause()
+            report = trainer.update(chosen)
+            if report is None:
+                raise NightStopped
+            reports.append(told_report(report))
+            if report.outcome != "updated":
+                return self.ledger.advance(
+                    night, "done", {**night.data, "reports": reports}, f"no update: {report.outcome}"
+                )
+            trainer.save(checkpoint, {"reports": reports})
+        return self.ledger.advance(night, "export", {**night.data, "reports": reports, "parent": champion})
+
+    def export(self, night: Night) -> Night:
+        settings, _ = self._lesson(self._frozen().groups)
+        trainer = self.machine.trainer(settings, night.data["parent"])
+        trainer.resume(self.folder / CHECKPOINT)
+        scratch = self.folder / "adapter"
+        shutil.rmtree(scratch, ignore_errors=True)
+        figures = dict(self.machine.export(trainer, scratch))
+        adapter = hashlib.sha256((scratch / "adapter_model.safetensors").read_bytes()).hexdigest()[:12]
+        manifest = {
+            **{"id": adapter, "parent": night.data["parent"], "model": night.model, "weights": self._file()},
+            **{"night": night.id, "reports": night.data["reports"], "parity": figures, "groups": night.data["groups"]},
+            "settings": json.loads(json.dumps(asdict(settings))),
+        }
+        write_whole(scratch / "manifest.json", json.dumps(manifest, indent=1).encode())
+        target = self.store.folder / "adapters" / adapter
+        if not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            scratch.rename(target)
+        self.ledger.add_adapter(adapter, night.model, self._file(), night.data["parent"], night.id, manifest)
+        return self.ledger.advance(night, "gate", {**night.data, "adapter": adapter, "parity": figures})
+
+    def gate(self, night: Night) -> Night:
+        """Both arms make the same held-out briefs with the same seeds, in an order that tells nothing."""
+        _, measure = split(self.settings)
+        seeds = [self.settings.seed * 1000 + n for n in range(1, self.settings.gate_seeds + 1)]
+        arms = {"champion": night.data["parent"], "candidate": night.data["adapter"]}
+        wanted = [
+            replace(one, extras={**one.extras, "adapter": adapter, "arm": arm})
+            for brief in measure
+            for seed in seeds
+            for arm, adapter in arms.items()
+            for one in [self._request(brief, seed, "gate", night)]
+        ]
+        random.Random(night.id).shuffle(wanted)
+        runs = self._runs(night, "gate", wanted)
+        self.machine.wait([run.id for run in runs])
+        return self.ledger.advance(night, "decide", {**night.data, "gate_runs": [run.id for run in runs]})
+
+    def decide(self, night: Night) -> Night:
+        arms: dict[str, list[SiteResult]] = {"champion": [], "candidate": []}
+        for run in map(self.store.run, night.data["gate_runs"]):
+            arms[run.request.extras["arm"]].append(site_result(run, self.store.steps(run.id)))
+        report = decide_gate(arms["champion"], arms["candidate"], self.settings.gate)
+        adapter, data = night.data["adapter"], {**night.data, "gate": told_gate(report)}
+        if report.decision == "promote":
+            self.ledger.promote(night.model, adapter, report.reason)
+            return self.ledger.advance(night, "done", data, f"promoted {adapter}: {report.reason}")
+        self.ledger.reject(adapter, report.reason)
+        return self.ledger.advance(night, "done", data, f"rejected {adapter}: {report.reason}")
+
+    # -- their parts -----------------------------------------------------------------------------------------------
+
+    def _request(self, brief: str, seed: int, purpose: str, night: Night) -> RunRequest:
+        return replace(self.settings.request, brief=brief, seed=seed, extras={PURPOSE: purpose, NIGHT: str(night.id)})
+
+    def _runs(self, night: Night, purpose: str, wanted: Sequence[RunRequest]) -> list[Run]:
+        """The night's runs of this purpose, in the order they were wanted; those a killed attempt added are not added
+        again."""
+        known = {
+            msgspec.json.encode(run.request, order="sorted"): run
+            for run in self.store.runs(limit=100_000)
+            if run.request.extras.get(NIGHT) == str(night.id) and run.request.extras.get(PURPOSE) == purpose
+        }
+        found = []
+        for request in wanted:
+            key = msgspec.json.encode(request, order="sorted")
+            found.append(known.get(key) or self.store.add_run(request))
+        return found
+
+    def _frozen(self) -> Collected:
+        return msgspec.json.decode((self.folder / ROLLOUTS).read_bytes(), type=Collected)
+
+    def _lesson(self, groups: Sequence[StepGroup]) -> tuple[TrainSettings, Sequence[StepGroup]]:
+        """Imitation of the best where there is something to imitate, else the policy gradient."""
+        good = accepted(groups) if self.settings.warm_start else []
+        return (imitation(self.settings.train), good) if good else (self.settings.train, groups)
+
+    def _file(self) -> str:
+        return self.machine.weights.partition("+")[0]
+
+
+def site_result(run: Run, steps: Sequence[Step]) -> SiteResult:
+    """What a user would get of this run: its best step, and what the run cost."""
+    rewards = [step_reward(step) for step in steps]
+    scores = [one.total for one in rewards if one.total is not None and not one.is_malformed]
+    best = next((step for step in steps if step.n == run.best), None)
+    faults = best.observation.audit.findings if best and best.observation.audit else ()
+    return SiteResult(
+        brief=run.request.brief,
+        seed=run.request.seed,
+        score=max(scores, default=0.0),
+        is_valid=run.best is not None,
+        turns=len(steps),
+        malformed=sum(one.is_malformed for one in rewards),
+        tokens=sum(step.usage.completion_tokens for step in steps),
+        static_faults=len(faults),
+    )
+
+
+def told_report(report: Report) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(json.dumps(asdict(report)))
+    return told
+
+
+def told_gate(report: GateReport) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(json.dumps(asdict(report)))
+    return told
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """All or nothing, and on the disk when this returns."""
+    scratch = path.with_name(path.name + ".part")
+    with scratch.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)
