@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ from sandbox.reaper import reap
 
 CHECK_CONTEXT_TOKENS = 8192
 ADAPTERS = "adapters"
+MAX_TOKENS = "max_tokens"
 ADAPTER = "adapter"
 """The extra of a request that names an adapter; empty for none, absent for the champion."""
 
@@ -76,6 +77,12 @@ def _checklist_maker(
         return lambda _, brief: rules_checklist(brief)
     sampling = Sampling(temperature=0.2, top_p=profile.top_p, max_tokens=profile.max_tokens)
     return lambda model, brief: derive_checklist(model, brief, sampling, cancelled)
+
+
+def _limited(profile: Profile, request: RunRequest) -> Profile:
+    """A night may ask for shorter replies than the profile allows."""
+    most = int(request.extras.get(MAX_TOKENS, profile.max_tokens))
+    return replace(profile, max_tokens=min(most, profile.max_tokens))
 
 
 def adapter_path(config: Config, adapter: str) -> Path:
@@ -125,7 +132,7 @@ class RealWorkshop:
     def parts(
         self, run: Run, store: Store, cancelled: Callable[[], bool], tell: Callable[[str, Mapping[str, Any]], None]
     ) -> Iterator[Parts]:
-        profile = find_profile(self.config, run.request.profile)
+        profile = _limited(find_profile(self.config, run.request.profile), run.request)
         tell("stage", {"stage": "loading", "model": run.request.model})
         if not run.request.base_url and (unused := engine_in_use(detect_hardware()).unused_gpu):
             tell("warning", {"text": unused})

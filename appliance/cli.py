@@ -21,7 +21,7 @@ COMMANDS = {
     "worker": "Work on queued runs without a user interface.",
     "models": "List, pull, import, verify, remove models; plan memory.",
     "sandbox": "Build the sandbox images; check the walls.",
-    "train": "See what the box learned; promote an adapter or roll it back.",
+    "train": "Train a model on its own scores; promote what it learned or roll it back.",
     "schedule": "Say when the box may train.",
     "bench": "Measure whether the loop pays, by executable checks; test the judges.",
     "doctor": "Say what this machine has and what is missing.",

@@ -93,6 +93,18 @@ class TrainingSettings:
     """Keep the tokens of every turn of a local model, and how likely each was; a few kilobytes a turn."""
     learn_from_sites: bool = False
     """The owner's consent: sites that people asked for are training data too, not only the nights' own."""
+    briefs: int = 8
+    """How many briefs a night makes sites of, to learn from."""
+    gate_briefs: int = 8
+    """How many held-out briefs a new adapter is compared on."""
+    gate_seeds: int = 2
+    updates: int = 2
+    max_tokens: int = 0
+    """Most tokens of a reply on a night; 0: as the profile says."""
+    learning_rate: float = 1e-5
+    rank: int = 32
+    base: Literal["auto", "gguf", "int8", "bf16", "nf4", "fp32"] = "auto"
+    """What the trainer keeps the frozen weights in; `auto` takes the served blocks where they fit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ NightState = Literal["collect", "freeze", "train", "export", "gate", "decide", "
 OVER: tuple[NightState, ...] = ("done", "failed", "skipped")
 AdapterState = Literal["candidate", "champion", "retired", "rejected"]
 _Record = TypeVar("_Record")
+LEASE = "night"
+"""Held by the process that works on a night."""
 MOST_CRASHES = 2
 """In one state; then the night is given up, because the next try would end the same way."""
 

@@ -30,6 +30,8 @@ class Profile:
     """Who derives the acceptance tests: the coder model under a schema, or the brief's own sentences."""
     token_budget: int = 0
     """Completion tokens after which a run begins no further step; 0 means no limit."""
+    for_nights: bool = False
+    """Drawn from the model's whole distribution, as training needs; nobody would choose it for a site."""
 
 
 def load_profiles(more: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Profile]:

@@ -52,6 +52,14 @@ def read_schedule(window: str, days: str = "daily") -> Schedule:
     return Schedule(start, end, frozenset(_days(days)))
 
 
+def read_time(text: str) -> time:
+    """`06:00`. Raises UsageError."""
+    try:
+        return time.fromisoformat(text.strip().zfill(5))
+    except ValueError:
+        raise UsageError(f"“{text}” is no time of the clock; write it like 06:00.") from None
+
+
 def current_window(schedule: Schedule, now: datetime) -> Window | None:
     """The window that `now` is in. `now` carries a time zone; so do the window's ends."""
     return next((one for one in _around(schedule, now) if one.begins <= now < one.ends), None)

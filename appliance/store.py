@@ -195,9 +195,12 @@ class Store:
             raise UnknownRun(f"Run {run_id!r}: {known}; `appliance runs list` shows them all.")
         return _run(rows[0])
 
-    def runs(self, *, status: RunStatus | None = None, limit: int = 1000, skip: int = 0) -> list[Run]:
-        """Newest first."""
+    def runs(
+        self, *, status: RunStatus | None = None, limit: int = 1000, skip: int = 0, for_people: bool = False
+    ) -> list[Run]:
+        """Newest first. `for_people` leaves out what nights made to learn from."""
         where = "WHERE status = ?1" if status else "WHERE ?1 IS NULL"
+        where += f" AND {_FOR_PEOPLE}" if for_people else ""
         return [
             _run(row)
             for row in self._rows(
@@ -206,8 +209,9 @@ class Store:
             )
         ]
 
-    def count_runs(self) -> int:
-        return int(self._rows("SELECT count(*) FROM runs")[0][0])
+    def count_runs(self, *, for_people: bool = False) -> int:
+        where = f" WHERE {_FOR_PEOPLE}" if for_people else ""
+        return int(self._rows(f"SELECT count(*) FROM runs{where}")[0][0])
 
     def best_scores(self, run_ids: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
         """Appearance and functionality of each run's best step, where it has one."""
@@ -220,7 +224,10 @@ class Store:
         return {run_id: (looks, works) for run_id, looks, works in rows}
 
     def next_queued(self) -> Run | None:
-        rows = self._rows(f"SELECT {_RUN} FROM runs WHERE status = 'queued' ORDER BY created_at, rowid LIMIT 1")
+        """The oldest that a person waits for, else the oldest that a night wants."""
+        rows = self._rows(
+            f"SELECT {_RUN} FROM runs WHERE status = 'queued' ORDER BY NOT {_FOR_PEOPLE}, created_at, rowid LIMIT 1"
+        )
         return _run(rows[0]) if rows else None
 
     def set_status(self, run_id: str, status: RunStatus, reason: str = "", *, best: int | None = None) -> None:
@@ -606,6 +613,7 @@ _RUN = (
     "id, created_at, status, stop_reason, request, tip, best, cancel, origin_run, origin_step, base, engine, export,"
     " chosen"
 )
+_FOR_PEOPLE = "json_extract(request, '$.extras.night') IS NULL"
 
 
 def _run(row: tuple[Any, ...]) -> Run:

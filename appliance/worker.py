@@ -138,11 +138,19 @@ def _canceller(store: Store, run_id: str, stop: threading.Event) -> Callable[[],
     return cancelled
 
 
-def serve_queue(store: Store, workshop: Workshop, stop: threading.Event, tell: Tell) -> None:
-    """Work on queued runs until `stop` is set. Runs that a dead worker left go first."""
+def serve_queue(
+    store: Store,
+    workshop: Workshop,
+    stop: threading.Event,
+    tell: Tell,
+    between: Callable[[], None] = lambda: None,
+) -> None:
+    """Work on queued runs until `stop` is set. Runs that a dead worker left go first; `between` is called between
+    runs and about once a second while there are none."""
     with worker_lease(store, workshop, tell):
         store.requeue_orphans()
         while not stop.is_set():
+            between()
             run = store.next_queued()
             if run is None:
                 stop.wait(_IDLE_S)

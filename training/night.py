@@ -59,9 +59,11 @@ class Machine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NightSettings:
-    """`request` is what every site of the night is asked for, but for brief, seed and extras."""
+    """`request` is what every site to learn from is asked for, `gate_request` every site to compare; but for brief,
+    seed and extras."""
 
     request: RunRequest
+    gate_request: RunRequest
     briefs: tuple[str, ...]
     train_briefs: int = 8
     drafts: int = 4
@@ -225,7 +227,8 @@ class NightWork:
     # -- their parts -----------------------------------------------------------------------------------------------
 
     def _request(self, brief: str, seed: int, purpose: str, night: Night) -> RunRequest:
-        return replace(self.settings.request, brief=brief, seed=seed, extras={PURPOSE: purpose, NIGHT: str(night.id)})
+        asked = self.settings.gate_request if purpose == "gate" else self.settings.request
+        return replace(asked, brief=brief, seed=seed, extras={PURPOSE: purpose, NIGHT: str(night.id)})
 
     def _runs(self, night: Night, purpose: str, wanted: Sequence[RunRequest]) -> list[Run]:
         """The night's runs of this purpose, in the order they were wanted; those a killed attempt added are not added

@@ -20,8 +20,9 @@ from appliance import requests
 from appliance.account import cgroup_name, product_account
 from appliance.cards import ROLES, Card, load_card, qualified
 from appliance.errors import ApplianceError, RunBusy, UsageError
+from appliance.ledger import AdapterRow, Ledger, Night
 from appliance.requests import find_profile
-from appliance.store import WORKER, Run
+from appliance.store import WORKER, Run, Store
 from models.errors import ModelError
 from models.fetch import InstalledModel
 from models.hardware import HardwareFacts, detect_hardware, engine_in_use
@@ -31,6 +32,7 @@ from sandbox.host import gather_facts, missing_walls
 from web_ui.desk import desk, status_of
 from web_ui.files import THUMBNAILS
 from web_ui.jobs import JobKind
+from web_ui.pages import night_until
 from web_ui.words import spoken
 
 views = Blueprint("machine", __name__, url_prefix="/machine")
@@ -39,6 +41,7 @@ _CLEARABLE = (THUMBNAILS, "tmp", UPLOADS)
 _SPARE_BYTES = 1 << 30
 _MADE = 200
 """Sites that the training page shows, the latest."""
+_PAIRS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,10 @@ def models() -> str:
             installed.append(_shelved(shelf.get(name), facts))
         except (ModelError, ApplianceError, OSError) as error:
             damaged[name] = str(error)
+    with desk().pool.store() as store:
+        ledger = Ledger(store)
+        adapters = ledger.adapters()
+        champions = {model: ledger.champion(model) for model in {one.model for one in adapters}}
     return render_template(
         "models.html",
         installed=installed,
@@ -76,6 +83,8 @@ def models() -> str:
         facts=facts,
         engine=engine_in_use(facts),
         champion=desk().config.generate.model,
+        adapters=adapters,
+        champions=champions,
         jobs=desk().jobs.list(),
         page="models",
     )
@@ -208,8 +217,9 @@ class Made:
 @views.get("/training")
 def training() -> str:
     with desk().pool.store() as store:
-        runs = store.runs(status="done", limit=_MADE)
+        runs = store.runs(status="done", limit=_MADE, for_people=True)
         scores = store.best_scores([run.id for run in runs])
+        learned = _learned(store)
     made = [Made(run, *scores[run.id]) for run in reversed(runs) if any(scores.get(run.id, ()))]
     t = spoken()
     curves = {
@@ -217,7 +227,60 @@ def training() -> str:
         "names": [t("score.looks"), t("score.works")],
         "values": [list(range(1, len(made) + 1)), [one.looks for one in made], [one.works for one in made]],
     }
-    return render_template("training.html", made=made, curves=curves, means=_means(made), page="training")
+    return render_template(
+        "training.html", made=made, curves=curves, means=_means(made), learned=learned, page="training"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """`pairs`: of the last night that got so far, sites of both arms by brief, for the eyes."""
+
+    schedule: str
+    night_until: str
+    nights: list[Night]
+    adapters: list[AdapterRow]
+    champions: dict[str, str]
+    pairs: list[tuple[Run, Run]]
+
+
+def _learned(store: Store) -> Learned:
+    ledger = Ledger(store)
+    nights, adapters, schedule = ledger.nights(30), ledger.adapters(), ledger.schedule()
+    champions = {model: ledger.champion(model) for model in sorted({one.model for one in adapters})}
+    gated = next((night for night in nights if night.data.get("gate_runs")), None)
+    runs = [store.run(run_id) for run_id in gated.data["gate_runs"]] if gated else []
+    by_arm = {(run.request.brief, run.request.seed, run.request.extras["arm"]): run for run in runs}
+    pairs = [
+        (run, by_arm[brief, seed, "candidate"])
+        for (brief, seed, arm), run in sorted(by_arm.items())
+        if arm == "champion" and (brief, seed, "candidate") in by_arm
+    ]
+    return Learned(str(schedule or ""), night_until(store), nights, adapters, champions, pairs[:_PAIRS])
+
+
+@views.post("/training/schedule")
+def set_schedule() -> BaseResponse:
+    with desk().pool.store() as store:
+        if request.form.get("clear"):
+            Ledger(store).clear_schedule()
+        else:
+            Ledger(store).set_schedule(request.form.get("window", ""), request.form.get("days", "daily"))
+    return redirect(url_for("machine.training"), 303)
+
+
+@views.post("/training/adapters/<adapter>/<act>")
+def serve_adapter(adapter: str, act: str) -> BaseResponse:
+    if act not in ("promote", "rollback"):
+        abort(404)
+    with desk().pool.store() as store:
+        ledger = Ledger(store)
+        row = ledger.adapter(adapter)
+        if act == "promote":
+            ledger.promote(row.model, adapter, "promoted by hand")
+        elif ledger.champion(row.model) == adapter:
+            ledger.roll_back(row.model, "rolled back by hand")
+    return redirect(url_for("machine.training"), 303)
 
 
 def _means(made: Sequence[Made]) -> tuple[float | None, float | None]:

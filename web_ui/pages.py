@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -13,9 +14,11 @@ from appliance import requests
 from appliance.brief import bench_cases
 from appliance.checklist import checklist_from_file
 from appliance.errors import ApplianceError, UsageError
+from appliance.ledger import LEASE, Ledger
 from appliance.likeness import MOST_BYTES, Likeness, read_likeness
 from appliance.profiles import load_profiles
 from appliance.requests import Wishes, check_tests, make_request, shown_status
+from appliance.schedule import current_window
 from appliance.steps import Checklist
 from appliance.store import WORKER, Run, Store
 from models.errors import ModelError
@@ -48,6 +51,8 @@ class State:
     running: Run | None
     stage: str
     queue: tuple[Run, ...]
+    night_until: str
+    """The end of the night that is being worked on, `06:00`, or `?` where it has none; empty where there is none."""
 
 
 def rows(store: Store, runs: list[Run]) -> list[Row]:
@@ -65,12 +70,27 @@ def rows(store: Store, runs: list[Run]) -> list[Row]:
     ]
 
 
+def night_until(store: Store) -> str:
+    ledger = Ledger(store)
+    if store.lease_holder(LEASE) is None or ledger.open_night() is None:
+        return ""
+    schedule = ledger.schedule()
+    window = current_window(schedule, datetime.now().astimezone()) if schedule else None
+    return f"{window.ends:%H:%M}" if window else "?"
+
+
 def state(store: Store) -> State:
     holder = store.lease_holder(WORKER)
     worker = holder.pid if holder else 0
     running = next(iter(store.runs(status="running", limit=1)), None) if worker else None
     stage = store.last_stage(running.id) if running else ""
-    return State(worker, running, stage, tuple(reversed(store.runs(status="queued", limit=100))))
+    return State(
+        worker,
+        running,
+        stage,
+        tuple(reversed(store.runs(status="queued", limit=100, for_people=True))),
+        night_until(store),
+    )
 
 
 @views.get("/")
@@ -87,8 +107,8 @@ def _home(form: dict[str, str], said: str) -> str:
             form=form,
             said=said,
             state=state(store),
-            recent=rows(store, store.runs(limit=6)),
-            profiles=load_profiles(config.profiles),
+            recent=rows(store, store.runs(limit=6, for_people=True)),
+            profiles=[name for name, one in load_profiles(config.profiles).items() if not one.for_nights],
             models=requests.shelf(config).names(),
             config=config,
             ideas=[cases[name] for name in _SHOWN_TEMPLATES if name in cases],
@@ -171,8 +191,8 @@ def state_now() -> str:
 def all_runs() -> str:
     page = max(1, request.args.get("page", 1, int))
     with desk().pool.store() as store:
-        count = store.count_runs()
-        found = rows(store, store.runs(limit=PER_PAGE, skip=(page - 1) * PER_PAGE))
+        count = store.count_runs(for_people=True)
+        found = rows(store, store.runs(limit=PER_PAGE, skip=(page - 1) * PER_PAGE, for_people=True))
         return render_template("runs.html", rows=found, page=page, pages=-(-count // PER_PAGE), count=count)
 
 

@@ -6,14 +6,14 @@ import click
 
 from appliance.config import load_config
 from appliance.errors import UsageError
-from appliance.ledger import Ledger
-from appliance.output import json_option, print_json, print_table
+from appliance.ledger import OVER, Ledger
+from appliance.output import json_option, print_json, print_table, say
 from appliance.store import Store
 
 
 @click.group()
 def command() -> None:
-    """See what the box learned; promote an adapter or roll it back."""
+    """Train a model on its own scores; see what it learned; promote an adapter or roll it back."""
 
 
 @command.command()
@@ -81,3 +81,54 @@ def _only(ledger: Ledger) -> str:
     if len(served) != 1:
         raise UsageError(f"Name the model; with an adapter serve: {', '.join(served) or 'none'}.")
     return served[0]
+
+
+@command.command()
+@click.option("--model", help="An installed model.  [default: the one that writes]")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Which briefs, which chance."
+)
+@click.option("--until", "ends", help="Stop at this time of the clock, such as 06:00; it goes on next time.")
+def night(model: str | None, seed: int, ends: str | None) -> int:
+    """Make sites, learn from their scores, and serve what was learned if it wins on other briefs.
+
+    A night that was stopped or killed goes on where it stood.
+    """
+    from training.run import run_night  # torch takes seconds to import, and only this needs it
+
+    config, _ = load_config(os.environ)
+    with Store(config.home) as store:
+        ended = run_night(config, store, model or config.generate.model, seed, ends, say)
+    print(
+        f"night {ended.id} is {ended.state}: {ended.reason}"
+        if ended.state in OVER
+        else f"night {ended.id} stopped in {ended.state}; `appliance train night` goes on"
+    )
+    return {"done": 0, "failed": 1}.get(ended.state, 130)
+
+
+@command.command()
+@click.option("--model", help="An installed model.  [default: the one that writes]")
+@json_option
+def plan(model: str | None, as_json: bool) -> None:
+    """What training the model would hold in memory, for cards of 8, 12, 16 and 24 GB and for this machine."""
+    from training.run import training_plans
+
+    config, _ = load_config(os.environ)
+    rows = training_plans(config, model or config.generate.model)
+    if as_json:
+        print_json(
+            [
+                {
+                    "machine": row.machine,
+                    "tokens": row.tokens,
+                    "kind": row.plan.kind,
+                    "needed": row.plan.needed,
+                    "available": row.plan.available,
+                    "fits": row.plan.fits,
+                }
+                for row in rows
+            ]
+        )
+        return
+    print_table(("machine", "tokens", "plan"), [(row.machine, str(row.tokens), row.plan.sentence()) for row in rows])

@@ -8,6 +8,7 @@ import click
 
 from appliance.assembly import RealWorkshop
 from appliance.config import load_config
+from appliance.night_watch import NightWatch
 from appliance.output import say
 from appliance.store import Store
 from appliance.worker import serve_queue, stop_on_signals
@@ -17,9 +18,9 @@ from appliance.worker import serve_queue, stop_on_signals
 def command() -> None:
     """Work on queued runs until stopped by Ctrl-C or SIGTERM; the run in hand goes back to the queue."""
     config, _ = load_config(os.environ)
-    with Store(config.home) as store, stop_on_signals() as stop:
+    with Store(config.home) as store, stop_on_signals() as stop, NightWatch(store, _tell) as watch:
         say(f"worker on {config.home}; stop it with Ctrl-C")
-        serve_queue(store, RealWorkshop(config), stop, _tell)
+        serve_queue(store, RealWorkshop(config), stop, _tell, watch)
 
 
 def _tell(kind: str, data: Mapping[str, Any]) -> None:

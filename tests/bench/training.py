@@ -25,16 +25,15 @@ import torch
 
 from appliance.config import load_config
 from appliance.requests import shelf
-from models.chat import ChatMessage, Completion, Sampling
+from models.chat import Completion
 from models.llama import LlamaChild, LlamaSettings
 from tests.training.toy import Toy, mean_reward, policy
 from training.advantages import AdvantageSettings
 from training.base import BaseKind, load_base
-from training.batches import Tokens
 from training.gguf_adapter import write_gguf_adapter
 from training.logprobs import token_logprobs
 from training.lora import LoraSettings, add_lora, save_lora, trained
-from training.loss import mismatch
+from training.machine import compared, sampled
 from training.step_grpo import Trainer, TrainSettings
 
 SAME, OTHERS = ((3, 3, 3),) * 2, ((1, 4, 6), (2, 7, 0), (5, 3, 1), (6, 0, 4))
@@ -42,9 +41,7 @@ FAST = TrainSettings(learning_rate=2e-3, checkpointing=False, advantages=Advanta
 UPDATES, STEPS_UPDATES = 25, 70
 H, V, LONG = 896, 151_936, 16_384
 LENGTHS = (1024, 2048)
-SAMPLED = Sampling(temperature=1.0, top_p=1.0, max_tokens=256)
-DRAFTS = 8
-BRIEF = "Write one HTML page for a bakery with opening hours, six kinds of bread and an order form."
+TOKENS, DRAFTS = 256, 8
 
 
 class Bench:
@@ -106,7 +103,7 @@ class Bench:
     def engine(self) -> None:
         path = installed(self.model)
         with LlamaChild(LlamaSettings(path, context_tokens=4096)) as served:
-            answers = sampled(served)
+            answers = sampled(served, TOKENS, DRAFTS)
         self.figures |= {"model": self.model, "sampled_tokens": sum(len(one.token_ids) for one in answers)}
         for kind in ("gguf", "nf4"):
             self._mismatch(path, kind, answers)
@@ -124,7 +121,7 @@ class Bench:
         model = add_lora(load_base(path, "gguf"), LoraSettings(rank=16, alpha=32.0))
         trainer = Trainer(model, TrainSettings(checkpointing=False))
         with LlamaChild(LlamaSettings(path, context_tokens=4096)) as served, tempfile.TemporaryDirectory() as folder:
-            before = sampled(served)
+            before = sampled(served, TOKENS, DRAFTS)
             base = compared(trainer, before).mean_abs
             random = torch.manual_seed(0)
             for parameter in trained(model):
@@ -134,9 +131,11 @@ class Bench:
             target = Path(folder) / "adapter.gguf"
             write_gguf_adapter(Path(folder) / "peft", target, "qwen2", model.config.num_hidden_layers)
             served.set_adapters([(target, 1.0)])
-            self.figures["adapter_parity"] = round(compared(trainer, sampled(served)).mean_abs - base, 4)
+            self.figures["adapter_parity"] = round(
+                compared(trainer, sampled(served, TOKENS, DRAFTS)).mean_abs - base, 4
+            )
             served.set_adapters([])
-            self.figures["adapter_removed"] = [one.logprobs for one in sampled(served)] == [
+            self.figures["adapter_removed"] = [one.logprobs for one in sampled(served, TOKENS, DRAFTS)] == [
                 one.logprobs for one in before
             ]
 
@@ -226,24 +225,6 @@ def installed(name: str) -> Path:
 
     config, _ = load_config(os.environ)
     return shelf(config).get(name).path
-
-
-def sampled(served: LlamaChild) -> list[Completion]:
-    """2,048 tokens or a few less, from the whole distribution."""
-    samplings = [Sampling(temperature=1.0, top_p=1.0, max_tokens=SAMPLED.max_tokens, seed=n) for n in range(DRAFTS)]
-    return served.drafts([ChatMessage("user", BRIEF)], samplings, record=True)
-
-
-def compared(trainer: Trainer, answers: list[Completion]) -> Any:
-    ours, theirs = [], []
-    with torch.no_grad():
-        for one in answers:
-            before, count = len(one.prompt_token_ids), len(one.token_ids)
-            ids = (*one.prompt_token_ids, *one.token_ids)
-            part = Tokens(ids, (-1,) * before + (0,) * count, (0.0,) * len(ids), (0.0,) * len(ids))
-            ours.append(trainer.logprobs(part))
-            theirs += one.logprobs
-    return mismatch(torch.cat(ours), torch.tensor(theirs), 2.0)
 
 
 def _rounded(numbers: list[float]) -> list[float]:

@@ -20,7 +20,8 @@ from training.step_grpo import Trainer
 
 BRIEFS = tuple(f"A site for shop number {n} with a list and a form." for n in range(60))
 SETTINGS = NightSettings(
-    request=RunRequest(brief="", profile="small", model="tiny", steps=4),
+    request=RunRequest(brief="", profile="night", model="tiny", steps=4),
+    gate_request=RunRequest(brief="", profile="gate", model="tiny", steps=3, drafts=3),
     briefs=BRIEFS,
     train_briefs=2,
     drafts=3,

@@ -1,0 +1,178 @@
+"""From the appliance's settings to a night that works: which model, which base, which briefs, until when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import torch
+from gguf import GGUFReader
+
+from appliance.brief import bench_cases
+from appliance.config import Config
+from appliance.errors import RunBusy, UsageError
+from appliance.ledger import LEASE, Ledger, Night
+from appliance.requests import Wishes, make_request, shelf
+from appliance.schedule import current_window, read_time
+from appliance.steps import RunRequest
+from appliance.store import Store
+from models.fetch import InstalledModel
+from models.hardware import detect_hardware
+from training.base import BaseKind
+from training.logprobs import CHUNK_TOKENS
+from training.lora import LoraSettings
+from training.machine import NightMachine
+from training.night import NightSettings, NightStopped, NightWork, begin_night, settings_of
+from training.plan import GIB, ORDER, Sizes, TrainPlan, choose_base, plan_training, sizes_of
+from training.step_grpo import TrainSettings
+
+CARDS_GIB = {"8 GB": 7.2, "12 GB": 10.8, "16 GB": 14.8, "24 GB": 22.5}
+"""What a card of that size has to give."""
+PLANNED_TOKENS = (4096, 16384)
+_LOOK_EVERY_S = 5.0
+
+
+def run_night(
+    config: Config, store: Store, model: str, seed: int, ends: str | None, say: Callable[[str], None]
+) -> Night:
+    """Begin a night, or go on with the one that is open, until it is over or the time is. Raises UsageError."""
+    ledger = Ledger(store)
+    night = ledger.open_night() or begin_night(ledger, night_settings(config, model, seed))
+    its = settings_of(night)
+    installed = shelf(config).get(night.model)
+    kind, why = base_kind(config, installed, its.train.most_tokens)
+    say(f"night {night.id}: {night.model}, base {why}")
+    end = _end(ledger, ends)
+    pause = _pauser(store, end)
+    champion = ledger.champion(night.model)
+    weights = installed.weights.sha256 + (f"+{champion}" if champion else "")
+    lora = LoraSettings(rank=config.training.rank, alpha=2.0 * config.training.rank)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    machine = NightMachine(store, config.home, installed, kind, lora, pause, lambda: _until(end), weights, device)
+    work = NightWork(store, config.home / "nights" / str(night.id), machine, night, pause)
+    if not store.take_lease(LEASE):
+        raise RunBusy("A night is at work already; `appliance train status` says how far it is.")
+    try:
+        return work.work(night)
+    except NightStopped:
+        return next(one for one in ledger.nights() if one.id == night.id)
+    finally:
+        store.drop_lease(LEASE)
+
+
+def night_settings(config: Config, model: str, seed: int) -> NightSettings:
+    its = config.training
+
+    def request(profile: str) -> RunRequest:
+        # The brief is each site's own; a request without one would be refused.
+        asked = make_request(config, "a site", Wishes(profile=profile, model=model, stack="static"))
+        return replace(asked, extras={"max_tokens": str(its.max_tokens)} if its.max_tokens else {})
+
+    return NightSettings(
+        request=request("night"),
+        gate_request=request("gate"),
+        briefs=tuple(case.instruction for case in bench_cases().values()),
+        train_briefs=its.briefs,
+        drafts=4,
+        updates=its.updates,
+        gate_briefs=its.gate_briefs,
+        gate_seeds=its.gate_seeds,
+        seed=seed,
+        train=TrainSettings(learning_rate=its.learning_rate),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    machine: str
+    tokens: int
+    plan: TrainPlan
+
+
+def training_plans(config: Config, model: str) -> list[PlanRow]:
+    """The kind of base that would be chosen on each card, and on this machine, at two lengths."""
+    sizes = model_sizes(shelf(config).get(model))
+    facts = detect_hardware()
+    rows = []
+    for tokens in PLANNED_TOKENS:
+        for card, gib in CARDS_GIB.items():
+            rows.append(PlanRow(card, tokens, _chosen(config, sizes, tokens, int(gib * GIB), on_gpu=True)))
+        here = _chosen(config, sizes, tokens, facts.ram_free_mib << 20, on_gpu=False)
+        rows.append(PlanRow("this machine's CPU", tokens, here))
+    return rows
+
+
+def base_kind(config: Config, model: InstalledModel, tokens: int) -> tuple[BaseKind, str]:
+    """What the settings say, or what the memory plan chooses, and why."""
+    if config.training.base != "auto":
+        return config.training.base, f"{config.training.base}, as set"
+    facts = detect_hardware()
+    gpu_mib = max((gpu.free_mib or 0 for gpu in facts.gpus), default=0)
+    on_gpu = bool(gpu_mib) and torch.cuda.is_available()
+    available = (gpu_mib if on_gpu else facts.ram_free_mib) << 20
+    return choose_base(_plans(config, model_sizes(model), tokens, available, on_gpu=on_gpu))
+
+
+def model_sizes(model: InstalledModel) -> Sizes:
+    reader = GGUFReader(model.path)
+    fields = {name: field.contents() for name, field in reader.fields.items()}
+    if fields.get("general.architecture") != "qwen2":
+        raise UsageError(f"{model.name} is no qwen2 model; only those can be trained.")
+    by_name = {tensor.name: int(tensor.n_bytes) for tensor in reader.tensors}
+    linears = sum(size for name, size in by_name.items() if name.startswith("blk.") and name.endswith("weight"))
+    head = by_name.get("output.weight", by_name["token_embd.weight"])
+    return sizes_of(fields, linears, head, tied="output.weight" not in by_name)
+
+
+def _chosen(config: Config, sizes: Sizes, tokens: int, available: int, *, on_gpu: bool) -> TrainPlan:
+    plans = _plans(config, sizes, tokens, available, on_gpu=on_gpu)
+    return plans[choose_base(plans)[0]]
+
+
+def _plans(config: Config, sizes: Sizes, tokens: int, available: int, *, on_gpu: bool) -> dict[BaseKind, TrainPlan]:
+    kinds: tuple[BaseKind, ...] = ORDER if on_gpu else ("gguf",)
+    return {
+        kind: plan_training(
+            sizes,
+            kind,
+            tokens=tokens,
+            rank=config.training.rank,
+            available=available,
+            chunk_tokens=CHUNK_TOKENS,
+            on_gpu=on_gpu,
+        )
+        for kind in kinds
+    }
+
+
+def _end(ledger: Ledger, ends: str | None) -> datetime | None:
+    now = datetime.now().astimezone()
+    if ends:
+        until = datetime.combine(now.date(), read_time(ends), now.tzinfo)
+        return until if until > now else until + timedelta(days=1)
+    schedule = ledger.schedule()
+    window = current_window(schedule, now) if schedule else None
+    return window.ends if window else None
+
+
+def _until(end: datetime | None) -> None:
+    if end is not None and datetime.now().astimezone() >= end:
+        raise NightStopped
+
+
+def _pauser(store: Store, end: datetime | None) -> Callable[[], None]:
+    """Stops the night at its end, and for a site that a user waits for. Asked often, so it looks only now and then."""
+    looked = 0.0
+
+    def pause() -> None:
+        nonlocal looked
+        _until(end)
+        if time.monotonic() - looked < _LOOK_EVERY_S:
+            return
+        looked = time.monotonic()
+        if store.runs(status="queued", limit=1, for_people=True):
+            raise NightStopped
+
+    return pause
