@@ -17,6 +17,7 @@ from PIL import Image
 
 from appliance import audit, explorer_facts, requests
 from appliance.errors import RunBusy
+from appliance.ledger import LEASE, Ledger
 from appliance.steps import GuiAct, GuiTrace, Picture
 from sandbox.workspace import snapshot
 from tests.appliance.rooms import fenced
@@ -473,6 +474,52 @@ def test_what_training_has_to_beat_is_shown(visitor, store, run):
     text = visitor.text("/machine/training")
     looks, works = store.best_scores([run.id])[run.id]
     assert f"Finished sites: 1. On average {looks:.1f} for looks and {works:.1f} for works." in text
+
+
+def test_nights_adapters_and_the_sites_of_both_arms_are_shown(visitor, store, run):
+    ledger = Ledger(store)
+    night = ledger.begin_night("tiny", {})
+    arms = [store.add_run(replace(run.request, extras={"night": "1", "arm": arm})) for arm in ("champion", "candidate")]
+    data = {"reports": [{"reward": 3.25}], "gate": {"gain": 0.5}, "gate_runs": [arm.id for arm in arms]}
+    ledger.add_adapter("abc123", "tiny", "w", "", night.id, {})
+    ledger.advance(night, "done", data, "promoted abc123: gain +0.50")
+    text = visitor.text("/machine/training")
+    for said in ("3.2", "+0.5", "promoted abc123", "candidate", "before", "after", "no page"):
+        assert said in text, said
+    assert all(f"/runs/{arm.id}" in text for arm in arms)
+    assert arms[0].id not in visitor.text("/runs")  # nobody asked for those
+
+
+def test_an_adapter_is_promoted_and_rolled_back_by_hand(visitor, store):
+    ledger = Ledger(store)
+    ledger.add_adapter("one", "tiny", "w", "", None, {})
+    assert visitor.post("/machine/training/adapters/one/promote", {}).status_code == 303
+    assert ledger.champion("tiny") == "one"
+    assert "writes with adapter one" in visitor.text("/machine/models")
+    visitor.post("/machine/training/adapters/one/rollback", {})
+    assert ledger.champion("tiny") == ""
+    assert visitor.post("/machine/training/adapters/one/eat", {}).status_code == 404
+    assert visitor.post("/machine/training/adapters/nobody/promote", {}).status_code == 400
+
+
+def test_the_window_of_nights_is_set_and_cleared_and_a_wrong_one_changes_nothing(visitor, store):
+    assert visitor.post("/machine/training/schedule", {"window": "23:00-06:00", "days": "weekdays"}).status_code == 303
+    assert "23:00-06:00 mon,tue,wed,thu,fri" in visitor.text("/machine/training")
+    wrong = visitor.post("/machine/training/schedule", {"window": "noon", "days": "daily"})
+    assert wrong.status_code == 400
+    assert "write it like 23:00-06:00" in wrong.text
+    assert str(Ledger(store).schedule()).startswith("23:00")
+    visitor.post("/machine/training/schedule", {"clear": "1"})
+    assert Ledger(store).schedule() is None
+
+
+def test_a_night_at_work_is_told_with_its_end(visitor, store):
+    ledger = Ledger(store)
+    ledger.set_schedule("00:00-23:59", "daily")
+    ledger.begin_night("tiny", {})
+    assert "Training until" not in visitor.text("/")
+    assert store.take_lease(LEASE)
+    assert "Training until 23:59" in visitor.text("/")
 
 
 def test_a_full_disk_is_said_to_be_and_the_brief_is_kept(visitor, store):
