@@ -38,6 +38,7 @@ _WAYS = """\
 - <button data-filter="#list" data-value="Fiction">Words</button> shows the entries of that kind in that list
 - <button data-answer="Thank you.">Words</button> takes what was entered in the fields beside it, and says this
 """
+_EXAMPLE_WORDS = re.compile(r">(?:Title|Two sentences\.|Words)<")
 _SELECT_WAYS = """\
 - <select data-sort="#list">, for orders, sorts the entries of the list with that id by what is chosen
 - <select data-filter="#list"> shows the entries of that list that have the chosen word; the first option is All
@@ -132,7 +133,18 @@ def read_markup(patch: MarkupPatch, reply: str, *, cut: bool) -> Artifact:
             found = re.search(r"<nav\b.*?</nav\s*>", blocks[0], re.DOTALL | re.IGNORECASE)
             return _replaced(patch, found[0] if found else "")
         case "control":
-            return _replaced(patch, blocks[0].strip())
+            new = blocks[0].strip()
+            if why := _control_fault(new, patch.old):
+                return Artifact(Build(), problems=(why,))
+            return _replaced(patch, new)
+
+
+def _control_fault(new: str, old: str) -> str:
+    """Small models drop what they were to mend, or fill a box with the words that explain the example."""
+    words = _text(re.sub(r"<option\b.*?</option\s*>", "", old, flags=re.DOTALL))
+    if words.lower() not in _text(new).lower() or not re.search(r"<(?:button|a|select)\b", new):
+        return f"the element came back without its words “{words[:40]}”"
+    return "the box holds the words of the example" if _EXAMPLE_WORDS.search(new) else ""
 
 
 def _replaced(patch: MarkupPatch, new: str) -> Artifact:

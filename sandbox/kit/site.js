@@ -232,8 +232,10 @@
     const typed = asked.filter((field) => field.tagName !== "SELECT").map(value);
     const byTick = all.filter((card) => ticked.some((text) => names(text, title(card))));
     const byWord = all.filter((card) => typed.some((text) => names(text, card.textContent)));
-    const cards = byTick.length ? byTick : byWord.length ? byWord : all;
-    const isAbout = byWord.length || !typed.length || !all.length;
+    // A form without facts of its own reports what the rest of the page knows by that name.
+    const others = all.length ? [] : [...document.querySelectorAll(".card")].filter((card) => !place.contains(card) && typed.some((text) => names(text, card.textContent)));
+    const cards = byTick.length ? byTick : byWord.length ? byWord : all.length ? all : others;
+    const isAbout = byWord.length || others.length || !typed.length || !all.length;
     const lines = [["h3", `Report${typed[0] ? `: ${typed[0]}` : ""}`], ...asked.map((field) => ["p", `${label(field)}: ${value(field)}`])];
     if (!isAbout) lines.push(["p", `Nothing here is about “${typed.join(", ")}” by name: everything is shown.`]);
     if (ticked.length) lines.push(["p", `Contents: ${ticked.join(", ")}`]);

@@ -315,3 +315,22 @@ def test_an_attribute_that_nobody_knows_becomes_the_one_that_is_meant(button, re
     page = mended(markup_patch(f"<main>{form}</main>", [finding]), f"```html\n{reply}\n```")
     assert wanted in page
     assert 'id="f"' in page
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        ('<dialog id="more"><h3>Prices</h3><p>From 3 euros.</p></dialog>', "without its words “Buy”"),
+        (
+            '<button data-open="#m">Buy</button><dialog id="m"><h3>Title</h3><p>Two sentences.</p></dialog>',
+            "words of the example",
+        ),
+    ],
+)
+def test_a_control_that_came_back_as_something_else_is_refused(reply, why):
+    patch = markup_patch(
+        PAGE.replace('<button class="b">Buy</button>', "", 1), [finding("dead-control", 'button "Buy" in div.cards')]
+    )
+    artifact = read_markup(patch, f"```html\n{reply}\n```", cut=False)
+    assert artifact.changes == ()
+    assert why in artifact.problems[0]

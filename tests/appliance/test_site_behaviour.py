@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 from pages import STYLE
 from rooms import LocalRooms
@@ -12,6 +16,8 @@ from appliance.function_judge import prove
 from appliance.recipes import _recipes
 from appliance.site import Site
 from appliance.steps import ChecklistItem, Exploration
+from sandbox.browser import Browser, BrowserSettings
+from sandbox.hands import Hands
 
 pytestmark = pytest.mark.browser
 
@@ -119,3 +125,34 @@ def test_a_kind_that_items_have_is_no_mere_word_of_others(site):
     files = complete({"index.html": page.encode(), "style.css": STYLE.encode()}, "A kitchen.").files
     facts = site.look(files, "A kitchen.").observation.exploration.facts
     assert {fact.holds for fact in facts if fact.kind == "filter-items"} == {True}
+
+
+KNOWN = """<section><h2>Find</h2><form data-report="#out"><label>Code <input name="code" required></label>
+<button>Generate report</button></form><div id="out"></div></section>
+<section><h2>Soups</h2><article class="card"><h3>Lentil soup</h3><p>Code LS1, warm.</p></article>
+<article class="card"><h3>Corn chowder</h3><p>Code CC2.</p></article></section>"""
+
+
+def test_a_report_without_facts_of_its_own_tells_what_the_page_knows(tmp_path):
+    files = complete({"index.html": PAGE.format(KNOWN).encode(), "style.css": STYLE.encode()}, "A kitchen.").files
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        with Browser(BrowserSettings(), url) as browser, Hands(browser) as hands:
+            hands.open("/")
+            targets = {mark.target.name: mark.target for mark in hands.marks()}
+            hands.type(targets["Code"], "LS1")
+            effect = hands.click(targets["Generate report"])
+        server.shutdown()
+    told = " ".join(effect.added)
+    assert "Report: LS1" in told
+    assert "Lentil soup" in told
+    assert "Corn chowder" not in told
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
