@@ -25,13 +25,15 @@ from appliance.ledger import Ledger, Night
 from appliance.steps import RunRequest, Step
 from appliance.store import Run, Store
 from training.gate import GateReport, GateSettings, SiteResult, decide_gate
-from training.groups import Collected, step_groups, step_reward
+from training.groups import step_groups, step_reward
 from training.step_grpo import Report, StepGroup, Trainer, TrainSettings
 from training.warm_start import accepted, imitation
 
 PURPOSE, NIGHT = "purpose", "night"
 HELD_OUT_SHARE = 0.3
 CHECKPOINT, ROLLOUTS = "checkpoint", "rollouts.json"
+_SITES = 500
+"""Sites of people that are looked at, the latest."""
 
 
 class NightStopped(Exception):
@@ -72,6 +74,8 @@ class NightSettings:
     gate_seeds: int = 2
     seed: int = 1
     warm_start: bool = True
+    learn_from_sites: bool = False
+    """Whether good sites that people asked for are imitated too."""
     train: TrainSettings = field(default_factory=TrainSettings)
     gate: GateSettings = field(default_factory=GateSettings)
 
@@ -100,6 +104,14 @@ def split(settings: NightSettings) -> tuple[list[str], list[str]]:
         chance.sample(learn, min(settings.train_briefs, len(learn))),
         chance.sample(measure, min(settings.gate_briefs, len(measure))),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What a night learns from: groups for the policy gradient, and what may be imitated whatever drew it."""
+
+    groups: tuple[StepGroup, ...]
+    examples: tuple[StepGroup, ...]
 
 
 class NightWork:
@@ -144,17 +156,18 @@ class NightWork:
     def freeze(self, night: Night) -> Night:
         """From here on the runs may be deleted: what is learned from them lies in a file of its own."""
         found = step_groups(self.store, night.data["rollouts"], self.machine.weights)
-        if not found.groups:
+        sites = self._sites_of_people() if self.settings.learn_from_sites else []
+        examples = step_groups(self.store, [*night.data["rollouts"], *sites], self.machine.weights, on_policy=False)
+        if not found.groups and not accepted(examples.groups):
             why = ", ".join(f"{count} {reason}" for reason, count in sorted(found.left_out.items()))
             return self.ledger.advance(night, "done", night.data, f"nothing to learn from ({why or 'no steps'})")
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / ROLLOUTS, msgspec.json.encode(found))
+        write_whole(self.folder / ROLLOUTS, msgspec.json.encode(Frozen(found.groups, examples.groups)))
         told = {"groups": len(found.groups), "left_out": found.left_out}
         return self.ledger.advance(night, "train", {**night.data, **told})
 
     def train(self, night: Night) -> Night:
-        groups = self._frozen().groups
-        settings, chosen = self._lesson(groups)
+        settings, chosen = self._lesson(self._frozen())
         champion = self.ledger.champion(night.model)
         trainer = self.machine.trainer(settings, champion)
         reports: list[dict[str, Any]] = []
@@ -175,7 +188,7 @@ class NightWork:
         return self.ledger.advance(night, "export", {**night.data, "reports": reports, "parent": champion})
 
     def export(self, night: Night) -> Night:
-        settings, _ = self._lesson(self._frozen().groups)
+        settings, _ = self._lesson(self._frozen())
         trainer = self.machine.trainer(settings, night.data["parent"])
         trainer.resume(self.folder / CHECKPOINT)
         scratch = self.folder / "adapter"
@@ -244,13 +257,18 @@ class NightWork:
             found.append(known.get(key) or self.store.add_run(request))
         return found
 
-    def _frozen(self) -> Collected:
-        return msgspec.json.decode((self.folder / ROLLOUTS).read_bytes(), type=Collected)
+    def _frozen(self) -> Frozen:
+        return msgspec.json.decode((self.folder / ROLLOUTS).read_bytes(), type=Frozen)
 
-    def _lesson(self, groups: Sequence[StepGroup]) -> tuple[TrainSettings, Sequence[StepGroup]]:
+    def _lesson(self, frozen: Frozen) -> tuple[TrainSettings, Sequence[StepGroup]]:
         """Imitation of the best where there is something to imitate, else the policy gradient."""
-        good = accepted(groups) if self.settings.warm_start else []
-        return (imitation(self.settings.train), good) if good else (self.settings.train, groups)
+        good = accepted(frozen.examples) if self.settings.warm_start else []
+        return (imitation(self.settings.train), good) if good else (self.settings.train, frozen.groups)
+
+    def _sites_of_people(self) -> list[str]:
+        model = self.settings.request.model
+        runs = self.store.runs(status="done", limit=_SITES, for_people=True)
+        return [run.id for run in runs if run.request.model == model]
 
     def _file(self) -> str:
         return self.machine.weights.partition("+")[0]

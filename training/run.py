@@ -80,6 +80,7 @@ def night_settings(config: Config, model: str, seed: int) -> NightSettings:
         gate_briefs=its.gate_briefs,
         gate_seeds=its.gate_seeds,
         seed=seed,
+        learn_from_sites=its.learn_from_sites,
         train=TrainSettings(learning_rate=its.learning_rate),
     )
 

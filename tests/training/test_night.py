@@ -166,3 +166,23 @@ def test_too_few_held_out_briefs_promote_nothing(store):
     night = work(store, begun(store, gate_briefs=3), Toybox(store))
     assert "3 held-out briefs are too few" in night.reason
     assert Ledger(store).champion("tiny") == ""
+
+
+@pytest.mark.parametrize("consent", [True, False])
+def test_sites_of_people_are_imitated_only_with_the_owners_consent(store, consent):
+    for n, score in enumerate((1.0, 1.0, 5.0)):
+        run = store.add_run(RunRequest(brief="A bakery", profile="small", model="tiny", seed=n))
+        said = Completion("x", "stop", 3, 0, 3, 0.1, (40 + n, 41, 42), (-6.0,) * 3, (7, 8, 9))
+        bent = token_record.packed([said], Sampling(temperature=0.6, top_p=0.95), "abc")
+        store.add_completion(run.id, 1, CompletionRecord((("user", "go"),), "x", "stop", {"tokens": bent}))
+        store.add_step(run.id, built(1, score, functionality=score, kind="draft"), {}, (), {}, tip=None)
+        store.set_status(run.id, "done", best=1)
+    night = begun(store, briefs=(), warm_start=True, learn_from_sites=consent)
+    work_ = NightWork(store, store.folder / "nights" / "1", Toybox(store), night)
+    night = work_.freeze(work_.collect(night))
+    if not consent:
+        assert night.reason.startswith("nothing to learn from")
+        return
+    settings, lesson = work_._lesson(work_._frozen())
+    assert settings.imitates
+    assert lesson[0].trajectories[0][0].turns[0].tokens == (42, 41, 42)
