@@ -8,6 +8,7 @@ one before it ended. `weights` names the model file (its tokenizer and chat temp
 from __future__ import annotations
 
 import base64
+import binascii
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,5 +83,5 @@ def _pack(numbers: Sequence[float], kind: type[np.generic]) -> str:
 def _unpack(text: str, kind: type[np.generic]) -> Any:
     try:
         return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype=kind)
-    except zlib.error as error:
+    except (zlib.error, binascii.Error) as error:
         raise ValueError(f"a token record cannot be read ({error})") from error

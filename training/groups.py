@@ -17,16 +17,18 @@ from appliance.steps import RunRequest, Step
 from appliance.store import Store
 from appliance.token_record import TokenRecord, unpacked
 from training.batches import Turn
+from training.guards import guarded
 from training.rewards import RewardSettings, StepReward, reward
 from training.step_grpo import StepGroup, TrainStep
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """`left_out` counts steps by the reason they cannot teach."""
+    """`left_out` counts steps by the reason they cannot teach, `flags` those that tried to please the judge."""
 
     groups: tuple[StepGroup, ...]
     left_out: dict[str, int] = field(default_factory=dict)
+    flags: dict[str, int] = field(default_factory=dict)
 
 
 def step_groups(
@@ -43,21 +45,28 @@ def step_groups(
     """
     by_wish: dict[str, list[tuple[TrainStep, ...]]] = {}
     left_out: Counter[str] = Counter()
+    flags: Counter[str] = Counter()
     for run_id in sorted(run_ids):
         run = store.run(run_id)
         steps = {step.n: step for step in store.steps(run_id)}
         for chain in trajectories(list(steps.values())):
-            taught = []
+            taught: list[TrainStep] = []
             for step in chain:
                 record = store.completion(run_id, step.n)
                 found, why = _tokens(record.record if record else None, weights, on_policy)
                 if found is None:
                     left_out[why] += 1
                 else:
-                    taught.append(TrainStep(step_reward(step, settings), _turns(found)))
+                    earned = step_reward(step, settings)
+                    checked = guarded(
+                        earned, step.observation.audit, page_of(store, step), run.request.brief, len(taught)
+                    )
+                    flags.update(checked.flags)
+                    taught.append(TrainStep(checked.reward, _turns(found)))
             if taught:
                 by_wish.setdefault(wish_of(run.request), []).append(tuple(taught))
-    return Collected(tuple(StepGroup(name, tuple(chains)) for name, chains in sorted(by_wish.items())), dict(left_out))
+    groups = tuple(StepGroup(name, tuple(chains)) for name, chains in sorted(by_wish.items()))
+    return Collected(groups, dict(left_out), dict(flags))
 
 
 def wish_of(request: RunRequest) -> str:
@@ -89,6 +98,12 @@ def step_reward(step: Step, settings: RewardSettings | None = None) -> StepRewar
         is_infra=step.signal == "broke",
         settings=settings,
     )
+
+
+def page_of(store: Store, step: Step) -> str:
+    """The page as it was written; empty where there is none."""
+    sha256 = store.manifest(step.snapshot).get("index.html") if step.snapshot else None
+    return store.blob(sha256).decode("utf-8", "replace") if sha256 else ""
 
 
 def _tokens(record: object, weights: str, on_policy: bool) -> tuple[TokenRecord | None, str]:

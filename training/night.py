@@ -22,10 +22,11 @@ import msgspec
 
 from appliance.errors import ApplianceError
 from appliance.ledger import Ledger, Night
-from appliance.steps import RunRequest, Step
+from appliance.steps import RunRequest
 from appliance.store import Run, Store
 from training.gate import GateReport, GateSettings, SiteResult, decide_gate
-from training.groups import step_groups, step_reward
+from training.groups import page_of, step_groups, step_reward
+from training.guards import flags_of
 from training.step_grpo import Report, StepGroup, Trainer, TrainSettings
 from training.warm_start import accepted, imitation
 
@@ -163,7 +164,7 @@ class NightWork:
             return self.ledger.advance(night, "done", night.data, f"nothing to learn from ({why or 'no steps'})")
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / ROLLOUTS, msgspec.json.encode(Frozen(found.groups, examples.groups)))
-        told = {"groups": len(found.groups), "left_out": found.left_out}
+        told = {"groups": len(found.groups), "left_out": found.left_out, "flags": found.flags}
         return self.ledger.advance(night, "train", {**night.data, **told})
 
     def train(self, night: Night) -> Night:
@@ -228,7 +229,7 @@ class NightWork:
     def decide(self, night: Night) -> Night:
         arms: dict[str, list[SiteResult]] = {"champion": [], "candidate": []}
         for run in map(self.store.run, night.data["gate_runs"]):
-            arms[run.request.extras["arm"]].append(site_result(run, self.store.steps(run.id)))
+            arms[run.request.extras["arm"]].append(site_result(self.store, run))
         report = decide_gate(arms["champion"], arms["candidate"], self.settings.gate)
         adapter, data = night.data["adapter"], {**night.data, "gate": told_gate(report)}
         if report.decision == "promote":
@@ -274,12 +275,14 @@ class NightWork:
         return self.machine.weights.partition("+")[0]
 
 
-def site_result(run: Run, steps: Sequence[Step]) -> SiteResult:
+def site_result(store: Store, run: Run) -> SiteResult:
     """What a user would get of this run: its best step, and what the run cost."""
+    steps = store.steps(run.id)
     rewards = [step_reward(step) for step in steps]
-    scores = [one.total for one in rewards if one.total is not None and not one.is_malformed]
     best = next((step for step in steps if step.n == run.best), None)
-    faults = best.observation.audit.findings if best and best.observation.audit else ()
+    audit = best.observation.audit if best else None
+    flags = flags_of(audit, page_of(store, best), run.request.brief) if audit and best else ()
+    scores = [] if flags else [one.total for one in rewards if one.total is not None and not one.is_malformed]
     return SiteResult(
         brief=run.request.brief,
         seed=run.request.seed,
@@ -288,7 +291,8 @@ def site_result(run: Run, steps: Sequence[Step]) -> SiteResult:
         turns=len(steps),
         malformed=sum(one.is_malformed for one in rewards),
         tokens=sum(step.usage.completion_tokens for step in steps),
-        static_faults=len(faults),
+        static_faults=len(audit.findings) if audit else 0,
+        flags=len(flags),
     )
 
 

@@ -33,6 +33,12 @@ SETTINGS = NightSettings(
 FREE = Sampling(temperature=1.0, top_p=1.0)
 
 
+def full(step, brief):
+    """The step's page with enough on it about the brief."""
+    audit = replace(step.observation.audit, text_chars=900, interactive=6, words=brief)
+    return replace(step, observation=replace(step.observation, audit=audit))
+
+
 class Toybox:
     """A worker, a trainer and an engine in a few lines. A site's score depends on its draft, and on the adapter."""
 
@@ -53,8 +59,8 @@ class Toybox:
                 said = Completion("x", "stop", 3, 0, 3, 0.1, tokens, (-6.0,) * 3, (7, 8, 9))
                 record = {"tokens": token_record.packed([said], FREE, self.weights)}
                 self.store.add_completion(run_id, n, CompletionRecord((("user", "go"),), "x", "stop", record))
-                score = built(n, min(5.0, n + bonus), functionality=1.0, kind="draft")
-                self.store.add_step(run_id, score, {}, (), {}, tip=None)
+                step = full(built(n, min(5.0, n + bonus), functionality=1.0, kind="draft"), run.request.brief)
+                self.store.add_step(run_id, step, {}, (), {}, tip=None)
             self.store.set_status(run_id, "done", best=run.request.drafts)
 
     def trainer(self, settings, parent):
@@ -175,7 +181,8 @@ def test_sites_of_people_are_imitated_only_with_the_owners_consent(store, consen
         said = Completion("x", "stop", 3, 0, 3, 0.1, (40 + n, 41, 42), (-6.0,) * 3, (7, 8, 9))
         bent = token_record.packed([said], Sampling(temperature=0.6, top_p=0.95), "abc")
         store.add_completion(run.id, 1, CompletionRecord((("user", "go"),), "x", "stop", {"tokens": bent}))
-        store.add_step(run.id, built(1, score, functionality=score, kind="draft"), {}, (), {}, tip=None)
+        step = full(built(1, score, functionality=score, kind="draft"), "A bakery")
+        store.add_step(run.id, step, {}, (), {}, tip=None)
         store.set_status(run.id, "done", best=1)
     night = begun(store, briefs=(), warm_start=True, learn_from_sites=consent)
     work_ = NightWork(store, store.folder / "nights" / "1", Toybox(store), night)
