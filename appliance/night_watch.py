@@ -20,6 +20,7 @@ from appliance.store import Store
 
 NIGHT_COMMAND = (sys.executable, "-m", "appliance", "train", "night")
 POWER = Path("/sys/class/power_supply")
+_STOPPED = 130
 Tell = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -54,14 +55,21 @@ class NightWatch:
         self._command, self._clock, self._power = command, clock, power
         self._process: subprocess.Popen[bytes] | None = None
         self._told = ""
+        self._failed: datetime | None = None
 
     def __call__(self) -> None:
+        window = due(self._ledger, self._clock())
         if self._process is not None:
-            if self._process.poll() is None:
+            code = self._process.poll()
+            if code is None:
                 return
             self._process = None
-        window = due(self._ledger, self._clock())
-        if window is None or self._store.runs(status="queued", limit=1, for_people=True):
+            if code not in (0, _STOPPED) and window:
+                self._failed = window.begins
+                self._say(f"the night ended with exit code {code} and is not tried again before the next window")
+        if window is None or window.begins == self._failed:
+            return
+        if self._store.runs(status="queued", limit=1, for_people=True):
             return
         if on_battery(self._power):
             self._say("the night waits: this machine runs on its battery")

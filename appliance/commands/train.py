@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from typing import Any
 
 import click
 
 from appliance.config import load_config
-from appliance.errors import UsageError
+from appliance.errors import PartMissing, UsageError
 from appliance.ledger import OVER, Ledger
 from appliance.output import json_option, print_json, print_table, say
 from appliance.store import Store
@@ -75,6 +77,16 @@ def rollback(model: str | None) -> None:
     print(f"{chosen} now writes {f'with {parent}' if parent else 'as it came'}.")
 
 
+def _trainer() -> Any:
+    """torch takes seconds to import and is no part of a plain installation. Raises PartMissing without it."""
+    try:
+        return import_module("training.run")
+    except ImportError as error:
+        raise PartMissing(
+            f"Training needs packages that are not installed ({error.name}); run `python3 -m setup train`."
+        ) from error
+
+
 def _only(ledger: Ledger) -> str:
     """The one model that has a champion."""
     served = sorted({one.model for one in ledger.adapters() if ledger.champion(one.model)})
@@ -94,8 +106,7 @@ def night(model: str | None, seed: int, ends: str | None) -> int:
 
     A night that was stopped or killed goes on where it stood.
     """
-    from training.run import run_night  # torch takes seconds to import, and only this needs it
-
+    run_night = _trainer().run_night
     config, _ = load_config(os.environ)
     with Store(config.home) as store:
         ended = run_night(config, store, model or config.generate.model, seed, ends, say)
@@ -112,8 +123,7 @@ def night(model: str | None, seed: int, ends: str | None) -> int:
 @json_option
 def plan(model: str | None, as_json: bool) -> None:
     """What training the model would hold in memory, for cards of 8, 12, 16 and 24 GB and for this machine."""
-    from training.run import training_plans
-
+    training_plans = _trainer().training_plans
     config, _ = load_config(os.environ)
     rows = training_plans(config, model or config.generate.model)
     if as_json:

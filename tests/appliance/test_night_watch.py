@@ -104,3 +104,12 @@ def test_people_come_before_nights_in_the_queue(store):
     assert store.next_queued().id == first.id
     assert [run.id for run in store.runs(for_people=True)] == [second.id]
     assert (store.count_runs(), store.count_runs(for_people=True)) == (2, 1)
+
+
+def test_a_night_that_fails_is_not_begun_again_and_again(store, tmp_path):
+    Ledger(store).set_schedule("23:00-06:00", "daily")
+    told, mark = [], tmp_path / "started"
+    command = ["sh", "-c", f"echo once >> {mark}; exit 3"]
+    with NightWatch(store, lambda kind, data: told.append(data["text"]), command, tonight, tmp_path / "power") as watch:
+        assert after(watch, mark, 5) == ["once"]
+    assert told[-1] == "the night ended with exit code 3 and is not tried again before the next window"
