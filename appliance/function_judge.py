@@ -6,7 +6,7 @@ No words of the page count, only what changed when it was used. What the explore
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from appliance.explorer_facts import KINDS, speaks_of_order, word_set
 from appliance.steps import Answer, Audit, ChecklistItem, Exploration, Fact, Grade, Verdict
@@ -112,8 +112,18 @@ def _is_meant(item: ChecklistItem, fact: Fact) -> bool:
     if item.proof == "filter" and speaks_of_order(item.task) != speaks_of_order(fact.place):
         return False
     if item.subject or item.proof == "navigate":
-        return word_set(item.subject) <= words
-    return not words.isdisjoint(word_set(item.task) - _TASK_WORDS)
+        return all(_is_among(word, words) for word in word_set(item.subject))
+    return any(_is_among(word, words) for word in word_set(item.task) - _TASK_WORDS)
+
+
+def _is_among(word: str, words: Iterable[str]) -> bool:
+    """`reservation` is spoken of where something is to `reserve`, and `booking` where it says `book`."""
+    return any(word == other or word[: _root(word, other)] == other[: _root(word, other)] for other in words)
+
+
+def _root(word: str, other: str) -> int:
+    """How many first letters two words of one root share at least."""
+    return max(4, min(len(word), len(other)) - 1)
 
 
 def _by_text(item: ChecklistItem, facts: Sequence[Fact]) -> tuple[Answer, str]:

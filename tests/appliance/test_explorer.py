@@ -212,6 +212,8 @@ def item(proof, subject="", task="Do it", expected="It is done"):
             [held("filter-items", "photo Sea"), held("filter-items", "photo", holds=False)],
             "PARTIAL",
         ),
+        (item("submit", "", "Make online reservations."), [held("submit-shows", 'button "Reserve"')], "YES"),
+        (item("submit", "customer", "Send to the customer."), [held("submit-shows", 'button "Customize"')], "unjudged"),
         (item("delete", "task"), [held("add-item", "task")], "unjudged"),
         (item("none", "task"), [held("add-item", "task")], "unjudged"),
         (item("shows-text", "Opening hours"), [held("shows-text", evidence="Opening hours")], "unjudged"),
