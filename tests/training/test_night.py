@@ -64,7 +64,7 @@ class Toybox:
             self.store.set_status(run_id, "done", best=run.request.drafts)
 
     def trainer(self, settings, parent):
-        return Trainer(policy(0), settings)
+        return Trainer(policy(0, width=32, layers=1), settings)
 
     def export(self, trainer, folder):
         if self.broken_export:

@@ -16,6 +16,9 @@ SAME = ((3, 3, 3), (3, 3, 3))
 FAST = TrainSettings(learning_rate=2e-3, checkpointing=False, advantages=AdvantageSettings(scale="group"))
 
 
+SMALL = {"width": 32, "layers": 1}
+
+
 def toy(trajectories=8, seed=1):
     return Toy(SAME, trajectories, torch.manual_seed(seed))
 
@@ -47,17 +50,17 @@ def history(model, trainer, task, updates):
 
 
 def test_a_resumed_training_goes_on_bit_for_bit(tmp_path):
-    model, task = policy(0), toy(4)
+    model, task = policy(0, **SMALL), toy(4)
     whole = history(model, Trainer(model, FAST), task, 4)
 
-    model, task = policy(0), toy(4)
+    model, task = policy(0, **SMALL), toy(4)
     trainer = Trainer(model, FAST)
     first = history(model, trainer, task, 2)
     trainer.save(tmp_path / "checkpoint", {"night": 7})
     drawn = task.random.get_state()
 
     torch.manual_seed(99)
-    model = policy(0)
+    model = policy(0, **SMALL)
     trainer = Trainer(model, FAST)
     assert trainer.resume(tmp_path / "checkpoint")["night"] == 7
     assert trainer.updates == 2
@@ -67,7 +70,7 @@ def test_a_resumed_training_goes_on_bit_for_bit(tmp_path):
 
 
 def test_a_checkpoint_of_other_settings_is_refused_and_one_cut_off_is_found(tmp_path):
-    model = policy(0)
+    model = policy(0, **SMALL)
     trainer = Trainer(model, FAST)
     trainer.save(tmp_path / "checkpoint")
     with pytest.raises(ValueError, match="other settings"):
@@ -101,7 +104,7 @@ def group(rewards):
     ],
 )
 def test_what_teaches_nothing_changes_nothing(groups, outcome):
-    model = policy(0)
+    model = policy(0, **SMALL)
     before = weights(model)
     # Tokens that this policy would have drawn quite otherwise: a wrong template or tokenizer looks so.
     report = Trainer(model, replace(FAST, most_vetoed=0.0)).update(groups)
@@ -110,7 +113,7 @@ def test_what_teaches_nothing_changes_nothing(groups, outcome):
 
 
 def test_a_stop_on_the_way_changes_nothing():
-    model, task = policy(0), toy(2)
+    model, task = policy(0, **SMALL), toy(2)
     groups, before = task.collect(model), weights(model)
     asked = iter([False] * 5 + [True] * 9)
     assert Trainer(model, FAST, stopped=lambda: next(asked)).update(groups) is None

@@ -53,7 +53,7 @@ def test_malformed_turns_are_not_imitated():
 
 
 def test_imitation_makes_what_was_chosen_likelier_whoever_wrote_it():
-    model = policy(0)
+    model = policy(0, width=32, layers=1)
     trainer = Trainer(model, imitation(FAST))
     group = StepGroup(
         "bakery", ((TrainStep(StepReward(1.0), (Turn((1, 2, 3), (40, 50, 60), (-99.0,) * 3, 0, None),)),),)

@@ -17,14 +17,14 @@ VOCABULARY, CLASSES = 512, 8
 STEPS, STEP_TOKENS, BETWEEN = 3, 16, 4
 
 
-def policy(seed: int):
+def policy(seed: int, *, width: int = 128, layers: int = 4):
     """LoRA over a frozen random network. The head is scaled: one as drawn leaves nothing that can be learned."""
     torch.manual_seed(seed)
     config = Qwen2Config(
         vocab_size=VOCABULARY,
-        hidden_size=128,
-        intermediate_size=256,
-        num_hidden_layers=4,
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=256,
