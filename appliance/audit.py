@@ -34,6 +34,7 @@ KINDS: Mapping[str, Severity] = {
     "unstyled": "serious",
     "placeholder-text": "serious",
     "empty-section": "serious",
+    "numbered-name": "serious",
     "overlap": "serious",
     "colour-missing": "serious",
     "overflow": "serious",
@@ -253,6 +254,7 @@ def _page_findings(
         yield _finding("unstyled", "/", "no style sheet of the site has an effect")
     yield from _listed("placeholder-text", desktop["placeholders"])
     yield from _listed("empty-section", desktop["empty_sections"])
+    yield from _listed("numbered-name", desktop["numbered_names"])
     yield from _listed("overlap", desktop["overlaps"] or phone["overlaps"])
     yield from _overflow(desktop, DESKTOP_WIDTH)
     yield from _overflow(phone, PHONE_WIDTH)

@@ -138,12 +138,12 @@ const numberedNames = (shown) => {
     .filter(({ el }) => el.closest("h2, h3, h4, h5, strong, dt"))
     .map(({ el, text }) => ({ el, text: text.trim(), word: (text.trim().match(/^([a-z]+(?: [a-z]+)?) \d{1,2}$/i) ?? [])[1]?.toLowerCase() }))
     .filter(({ word }) => word && !COUNTED.test(word.split(" ").at(-1)));
-  const alike = named.filter(({ word }) => named.filter((other) => other.word === word).length > 1);
+  const alike = named.filter(({ word, text }) => named.some((other) => other.word === word && other.text !== text));
   return alike.map(({ el, text }) => ({ place: selector(el), text: `a number in place of a name: "${short(text)}"` }));
 };
 
 const placeholderFacts = (shown) => {
-  const found = numberedNames(shown);
+  const found = [];
   for (const { el, text } of shown) {
     if (el.closest("button, a, code, pre, input, textarea")) continue;
     const flat = text.replace(/\s+/g, " ").trim();
@@ -409,6 +409,7 @@ return (async () => {
     broken_images: imageFacts(),
     placeholders: placeholderFacts(shown),
     empty_sections: emptySectionFacts(),
+    numbered_names: numberedNames(shown).slice(0, MAX_EACH),
     duplicate_ids: idFacts(),
     dead_anchors: await anchorFacts(),
     components: componentColours(),

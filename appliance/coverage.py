@@ -89,12 +89,8 @@ def _drawn(n: int, audit: Audit) -> Verdict:
 
 
 def has_filler(audit: Audit) -> bool:
-    """Whose words stand below a heading cannot be told; on a page with filler they may be none.
-    Numbered names leave the texts what they are."""
-    return any(
-        finding.kind == "placeholder-text" and "in place of a name" not in finding.evidence
-        for finding in audit.findings
-    )
+    """Whose words stand below a heading cannot be told; on a page with filler they may be none."""
+    return any(finding.kind == "placeholder-text" for finding in audit.findings)
 
 
 def _section(wanted: Sequence[str], audit: Audit, share: float) -> Heading | None:

@@ -12,6 +12,7 @@ CHECKLIST = "checklist"
 """Kind of the finding that a checklist item does not hold; its place is `item` and the item's number."""
 
 EMPTY_SECTION = "empty-section"
+NUMBERED = "numbered-name"
 
 _ORDER = (
     "http-status",
@@ -32,6 +33,7 @@ _ORDER = (
     "not-persisted",
     "placeholder-text",
     EMPTY_SECTION,
+    NUMBERED,
     "focus-trap",
     "dead-control",
     "dead-link",

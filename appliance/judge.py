@@ -57,6 +57,7 @@ DEDUCTIONS = (
     Deduction("unstyled", 0, 0, "Add a style sheet with layout, spacing, colours and fonts"),
     Deduction("placeholder-text", 35, 8, "Write real content in place of the placeholder"),
     Deduction("empty-section", 12, 4, "Fill the section or take its heading away"),
+    Deduction("numbered-name", 4, 0, "Give each thing a name of its own"),
     Deduction("overlap", 22, 6, "Give the overlapping elements their own space"),
     Deduction("colour-missing", 16, 16, "Use the requested colour"),
     Deduction(

@@ -12,7 +12,7 @@ from typing import Literal
 
 from appliance import prompts
 from appliance.artifact import parse_artifact, parse_patch
-from appliance.findings import describe
+from appliance.findings import NUMBERED, describe
 from appliance.mend_markup import MarkupPatch, markup_patch, read_markup, used_patch
 from appliance.mend_words import FILLER, WordsPatch, read_words, words_patch
 from appliance.steps import Artifact, Build, FileAppend, Files, FileWrite, Finding
@@ -53,7 +53,7 @@ def mend_messages(files: Files, findings: Sequence[Finding], brief: str, *, agai
     if kind == "suggestion":
         messages = prompts.more_content(_markup(page), brief, problem)
         return Patch(messages, "content", start="```html\n<section", before=page)
-    if kind == FILLER and (words := words_patch(page, findings, brief)):
+    if kind in (FILLER, NUMBERED) and (words := words_patch(page, findings, brief)):
         return words
     if kind in _SCRIPT_KINDS:
         piece = used_patch(page, findings[0])

@@ -86,6 +86,7 @@ SPOILED = {
     "unmeasurable": (with_script("document.documentElement.remove()"), "/: "),
     "unstyled": (site(GOOD.replace('<link rel="stylesheet" href="style.css">', "")), "no style sheet"),
     "empty-section": (with_body("<section><h2>Prices</h2><!-- later --></section>"), 'nothing stands below "Prices"'),
+    "numbered-name": (with_body("<h3>Barber 1</h3><p>Cuts.</p><h3>Barber 2</h3><p>Shaves.</p>"), '"Barber 1"'),
     "placeholder-text": (with_body("<p>Lorem ipsum dolor sit amet</p>"), "filler text"),
     "overlap": (
         site(

@@ -204,6 +204,7 @@ def test_a_section_that_holds_nothing_is_a_fault(look, section, is_empty):
         (("Barber 1", "Barber 2"), True),
         (("Lesson 1", "Lesson 2"), False),
         (("Mara 1", "Jo Park"), False),
+        (("Barber 1", "Barber 1"), False),
     ],
 )
 def test_a_number_is_no_name(look, names, is_filler):
