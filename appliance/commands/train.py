@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 from importlib import import_module
 from typing import Any
@@ -79,6 +80,8 @@ def rollback(model: str | None) -> None:
 
 def _trainer() -> Any:
     """torch takes seconds to import and is no part of a plain installation. Raises PartMissing without it."""
+    # It warns of a kernel that could be fetched from a hub; nothing here fetches anything, and nothing here needs it.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         return import_module("training.run")
     except ImportError as error:
