@@ -192,7 +192,9 @@ def test_a_blank_and_an_existing_database_end_with_the_same_schema(tmp_path):
         applied = [row[0] for row in db.execute("SELECT name FROM _sqlite_migrations")]
         manifest = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     db.close()
-    assert applied == ["m001_runs_steps_blobs", "m002_checklists", "m003_choices_and_edits"]
+    assert applied == [
+        *("m001_runs_steps_blobs", "m002_checklists", "m003_choices_and_edits", "m004_nights_and_adapters"),
+    ]
     assert json.dumps(sorted(manifest)).count("runs") == 1
 
 
