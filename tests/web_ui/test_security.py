@@ -72,7 +72,12 @@ def test_every_change_is_guarded(visitor):
     for rule in visitor.client.application.url_map.iter_rules():
         if "POST" not in rule.methods:
             continue
-        path = rule.rule.replace("<run_id>", "x").replace("<name>", "x").replace("<act>", "remove")
+        path = (
+            rule.rule.replace("<run_id>", "x")
+            .replace("<name>", "x")
+            .replace("<act>", "remove")
+            .replace("<adapter>", "x")
+        )
         assert "<" not in path
         assert visitor.client.post(path, base_url=visitor.base).status_code == 403, path
 
