@@ -41,6 +41,12 @@ class AdapterUnfit(ApplianceError):
     exit_code = 1
 
 
+class WorkerEnded(ApplianceError):
+    """The worker that a night started for itself is gone, and its sites are not made."""
+
+    exit_code = 1
+
+
 @dataclass
 class NightMachine:
     """`pause` raises NightStopped when the night has to end for now, or make way; `pause_waiting` only for its end,
@@ -57,20 +63,24 @@ class NightMachine:
     device: str = "cpu"
 
     def wait(self, run_ids: Sequence[str]) -> None:
-        with self._worker():
+        with self._worker() as worker:
             while any(self.store.run(run_id).status not in _OVER for run_id in run_ids):
                 self.pause_waiting()
+                if worker is not None and worker.poll() is not None:
+                    raise WorkerEnded(
+                        f"The worker ended with exit code {worker.returncode}; `appliance worker` says why."
+                    )
                 time.sleep(_POLL_S)
 
     @contextmanager
-    def _worker(self) -> Iterator[None]:
+    def _worker(self) -> Iterator[subprocess.Popen[bytes] | None]:
         """Whoever works on the queue already does so for the night too; else a worker of our own."""
         if self.store.lease_holder(WORKER) is not None:
-            yield
+            yield None
             return
         process = subprocess.Popen([sys.executable, "-m", "appliance", "worker"], stderr=subprocess.DEVNULL)
         try:
-            yield
+            yield process
         finally:
             process.terminate()
             process.wait()

@@ -242,7 +242,7 @@ class NightWork:
 
     def _request(self, brief: str, seed: int, purpose: str, night: Night) -> RunRequest:
         asked = self.settings.gate_request if purpose == "gate" else self.settings.request
-        return replace(asked, brief=brief, seed=seed, extras={PURPOSE: purpose, NIGHT: str(night.id)})
+        return replace(asked, brief=brief, seed=seed, extras={**asked.extras, PURPOSE: purpose, NIGHT: str(night.id)})
 
     def _runs(self, night: Night, purpose: str, wanted: Sequence[RunRequest]) -> list[Run]:
         """The night's runs of this purpose, in the order they were wanted; those a killed attempt added are not added

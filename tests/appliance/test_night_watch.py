@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -35,7 +34,8 @@ def watched(store, tmp_path, clock=tonight, power=None):
 def after(watch, mark, times=3):
     for _ in range(times):
         watch()
-        time.sleep(0.2)
+        if watch._process is not None:
+            watch._process.wait(30)
     return mark.read_text().splitlines() if mark.exists() else []
 
 

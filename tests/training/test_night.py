@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from tests.appliance.builders import step as built
 from tests.training.test_step_grpo import FAST
 from tests.training.toy import policy
 from training.lora import save_lora
+from training.machine import NightMachine, WorkerEnded
 from training.night import NightSettings, NightStopped, NightWork, begin_night, is_held_out, split
 from training.step_grpo import Trainer
 
@@ -193,3 +195,22 @@ def test_sites_of_people_are_imitated_only_with_the_owners_consent(store, consen
     settings, lesson = work_._lesson(work_._frozen())
     assert settings.imitates
     assert lesson[0].trajectories[0][0].turns[0].tokens == (42, 41, 42)
+
+
+def test_what_a_night_asks_of_every_site_is_kept_beside_whose_site_it_is(store):
+    asked = replace(SETTINGS.request, extras={"max_tokens": "400"})
+    night = begun(store, request=asked)
+    work_ = NightWork(store, store.folder / "nights" / "1", Toybox(store), night)
+    night = work_.collect(night)
+    extras = store.run(night.data["rollouts"][0]).request.extras
+    assert extras == {"max_tokens": "400", "purpose": "rollout", "night": str(night.id)}
+
+
+def test_a_worker_of_its_own_that_ends_is_an_error_and_no_endless_wait(store, monkeypatch):
+    run = store.add_run(RunRequest(brief="A bakery", profile="night", model="tiny"))
+    machine = NightMachine(store, store.folder, None, "gguf", None, lambda: None, lambda: None, "abc")
+    ended = subprocess.Popen(["false"])
+    ended.wait(30)
+    monkeypatch.setattr("training.machine.subprocess.Popen", lambda *_, **__: ended)
+    with pytest.raises(WorkerEnded, match="exit code 1"):
+        machine.wait([run.id])
