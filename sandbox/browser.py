@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from selenium.common.exceptions import (
     InvalidSessionIdException,
@@ -268,8 +268,14 @@ class Session:
 
     def go(self, url: str) -> bool:
         """Whether loading came to an end in time, well or badly."""
+        before = self._url()
         try:
+            if not before:
+                self._leave_restless_page()
             self._guarded(lambda: self._driver.get(url))
+            if before and before != unquote(url) and self._url() in ("", before):
+                self._leave_restless_page()
+                self._guarded(lambda: self._driver.get(url))
         except TimeoutException:
             # A script without end holds the tab, and with it every later command.
             self.is_lost = True
@@ -278,6 +284,20 @@ class Session:
             if "net::" not in str(error.msg):
                 raise
         return True
+
+    def _url(self) -> str:
+        """Asked of the browser: no script of the page can answer for it. Empty while it navigates."""
+        try:
+            history = self.command("Page.getNavigationHistory", {})
+        except TimeoutException:
+            return ""
+        return unquote(history["entries"][history["currentIndex"]]["url"])
+
+    def _leave_restless_page(self) -> None:
+        """A page that reloads itself for ever undoes the leaving of it, unless its scripts are held."""
+        self.command("Emulation.setScriptExecutionDisabled", {"value": True})
+        self._guarded(lambda: self._driver.get("about:blank"))
+        self.command("Emulation.setScriptExecutionDisabled", {"value": False})
 
     def settle(self) -> None:
         self.evaluate(SETTLE)
