@@ -213,8 +213,10 @@ class RealWorkshop:
         coder = models.get(request.model)
         judge = judging_model(models, own, coder)
         settings = self._settings(request, profile, coder, adapter)
-        if judge.name == coder.name and adapter:
-            told = (f"{coder.name} writes with an adapter and so does not judge; rules@1 and explorer@1 do",)
+        if judge.name == coder.name and (adapter or ADAPTER in request.extras):  # both arms of a gate alike
+            told = (
+                f"{coder.name} writes with an adapter, or against one, so it does not judge; rules@1 and explorer@1 do",
+            )
             with LlamaChild(settings) as model:
                 yield model, Roles(RulesJudge(), None, told), lambda: None
             return

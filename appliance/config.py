@@ -103,6 +103,8 @@ class TrainingSettings:
     """Most tokens of a reply on a night; 0: as the profile says."""
     learning_rate: float = 1e-5
     rank: int = 32
+    max_watts: float = 0.0
+    """What a graphics card may draw while it trains; 0: whatever it likes."""
     base: Literal["auto", "gguf", "int8", "bf16", "nf4", "fp32"] = "auto"
     """What the trainer keeps the frozen weights in; `auto` takes the served blocks where they fit."""
 

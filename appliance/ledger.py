@@ -16,7 +16,7 @@ from appliance.errors import UsageError
 from appliance.schedule import Schedule, read_schedule
 from appliance.store import Store
 
-NightState = Literal["collect", "freeze", "train", "export", "gate", "decide", "done", "failed", "skipped"]
+NightState = Literal["confirm", "collect", "freeze", "train", "export", "gate", "decide", "done", "failed", "skipped"]
 OVER: tuple[NightState, ...] = ("done", "failed", "skipped")
 AdapterState = Literal["candidate", "champion", "retired", "rejected"]
 _Record = TypeVar("_Record")
@@ -61,14 +61,14 @@ class Ledger:
 
     # -- nights ----------------------------------------------------------------------------------------------------
 
-    def begin_night(self, model: str, data: Mapping[str, Any]) -> Night:
+    def begin_night(self, model: str, data: Mapping[str, Any], state: NightState = "collect") -> Night:
         """Raises UsageError while another night is not over."""
         if open_ := self.open_night():
             raise UsageError(f"Night {open_.id} is not over (state {open_.state}); it goes on with `train night`.")
         now = _now()
         self._store.execute(
             "INSERT INTO nights (model, began_at, at, state, data) VALUES (?,?,?,?,?)",
-            *(model, now, now, "collect", json.dumps(data)),
+            *(model, now, now, state, json.dumps(data)),
         )
         return self.nights(1)[0]
 
@@ -130,9 +130,23 @@ class Ledger:
         )
         return [_record(AdapterRow, row) for row in rows]
 
+    def unconfirmed(self, model: str) -> str:
+        """The champion that a gate promoted and no later night has measured again; empty where there is none."""
+        champion = self.champion(model)
+        nights = self.nights()
+        if any(night.data.get("confirmed") == champion for night in nights):
+            return ""
+        promoted = (night for night in nights if night.data.get("gate", {}).get("decision") == "promote")
+        return champion if any(night.data.get("adapter") == champion for night in promoted) else ""
+
     def champion(self, model: str) -> str:
         """The adapter in service; empty where the model serves as it came."""
         rows = self._store.rows("SELECT adapter FROM champions WHERE model = ?", model)
+        return str(rows[0][0]) if rows else ""
+
+    def champion_since(self, model: str) -> str:
+        """When the adapter in service was promoted; empty where the model serves as it came."""
+        rows = self._store.rows("SELECT since FROM champions WHERE model = ?", model)
         return str(rows[0][0]) if rows else ""
 
     def reject(self, adapter: str, reason: str) -> None:

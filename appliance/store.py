@@ -28,8 +28,8 @@ from appliance.migrations import MIGRATIONS
 from appliance.steps import Checklist, Files, RunRequest, RunStatus, Step, Usage
 from sandbox.owners import Owner, is_alive
 
-WORKER = "worker"
-"""Name of the lease that the living worker of a data folder holds."""
+WORKER, TRAINER = "worker", "trainer"
+"""Names of leases: the living worker of a data folder, and a trainer that has the engine's memory for itself."""
 _BUSY_S = 30.0
 
 

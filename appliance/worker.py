@@ -19,7 +19,7 @@ from appliance.decide import deliverable
 from appliance.errors import ApplianceError, RunBusy, is_missing_part
 from appliance.export import export_run, free_name
 from appliance.requests import rules_of
-from appliance.store import WORKER, Run, Store
+from appliance.store import TRAINER, WORKER, Run, Store
 from appliance.writing import Cancelled
 from models.errors import ModelError
 from sandbox.errors import SandboxError
@@ -66,6 +66,10 @@ def worker_lease(store: Store, workshop: Workshop, tell: Tell) -> Iterator[None]
 def execute(run: Run, store: Store, workshop: Workshop, stop: threading.Event, tell: Tell, *, on_stop: str) -> Outcome:
     """Take one run to its end. `on_stop` is its status when `stop` is set: `stopped`, or `queued` to go on later."""
     announce = _announcer(store, run.id, tell)
+    if not _has_memory(store, run, stop, announce):
+        if on_stop == "stopped":
+            store.set_status(run.id, "stopped", "stopped by the user")
+        return Outcome("stopped" if on_stop == "stopped" else "queued", "stopped by the user", 130)
     if not store.begin(run):  # stopped or taken by somebody else in between
         now = store.run(run.id)
         return Outcome("stopped", now.stop_reason or f"it is {now.status}", 130)
@@ -85,6 +89,18 @@ def execute(run: Run, store: Store, workshop: Workshop, stop: threading.Event, t
         store.set_status(run.id, "failed", f"internal error: {type(error).__name__}: {error}")
         raise
     return _end(store, run, "done" if ended.finished else "stopped", ended.reason, announce)
+
+
+def _has_memory(store: Store, run: Run, stop: threading.Event, announce: Tell) -> bool:
+    """Waits, with the run still in the queue, until a trainer has made way; False when `stop` is set meanwhile."""
+    told = False
+    while store.lease_holder(TRAINER) is not None and store.run(run.id).status == run.status:
+        if not told:
+            announce("stage", {"stage": "the training saves its state and makes way"})
+            told = True
+        if stop.wait(_IDLE_S):
+            return False
+    return True
 
 
 def exit_code_of(error: Exception) -> int:

@@ -14,7 +14,7 @@ from typing import Any, cast
 import torch
 
 from appliance.errors import ApplianceError
-from appliance.store import WORKER, Store
+from appliance.store import TRAINER, WORKER, Store
 from models.chat import ChatMessage, Completion, Sampling
 from models.fetch import InstalledModel
 from models.gguf_file import read_gguf
@@ -22,11 +22,13 @@ from models.llama import LlamaChild, LlamaSettings
 from training.base import BaseKind, load_base
 from training.batches import Tokens
 from training.gguf_adapter import write_gguf_adapter
+from training.gpu import Cooler, wait_for_memory
 from training.lora import LoraSettings, add_lora, load_lora, save_lora
 from training.loss import Mismatch, mismatch
 from training.night import NightStopped
 from training.step_grpo import Trainer, TrainSettings
 
+MIB = 1 << 20
 _POLL_S = 1.0
 _OVER = ("done", "failed", "stopped")
 PARITY_PROMPT = "Write one HTML page for a bakery with opening hours, six kinds of bread and an order form."
@@ -61,6 +63,9 @@ class NightMachine:
     pause_waiting: Callable[[], None]
     weights: str
     device: str = "cpu"
+    needed: int = 0
+    """Bytes the trainer will hold, by the plan."""
+    most_watts: float = 0.0
 
     def wait(self, run_ids: Sequence[str]) -> None:
         with self._worker() as worker:
@@ -85,15 +90,31 @@ class NightMachine:
             process.terminate()
             process.wait()
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Sites wait in the queue from here on, and whoever has one in hand ends it first."""
+        is_busy = self.store.lease_holder(WORKER) is not None and self.store.runs(status="running", limit=1)
+        if is_busy or not self.store.take_lease(TRAINER):
+            raise NightStopped
+        try:
+            if self.device != "cpu":
+                wait_for_memory(self.needed / MIB)
+            yield
+        finally:
+            self.store.drop_lease(TRAINER)
+
     def trainer(self, settings: TrainSettings, parent: str) -> Trainer:
         torch.manual_seed(0)
         model = add_lora(load_base(self.model.path, self.kind, device=self.device), self.lora)
         if parent:
             load_lora(model, self.home / "adapters" / parent)
-        return Trainer(model, settings, stopped=self._is_over)
+        cooler = Cooler(self.most_watts)
+        return Trainer(model, settings, stopped=lambda: self._is_over(cooler))
 
-    def _is_over(self) -> bool:
+    def _is_over(self, cooler: Cooler) -> bool:
         try:
+            if self.device != "cpu":
+                cooler()
             self.pause()
         except NightStopped:
             return True

@@ -1,4 +1,5 @@
 """One night, state after state: collect → freeze → train → export → gate → decide. Killed anywhere, it goes on there.
+What the night before promoted is measured once more before anything else: `confirm`.
 
 Each state reads what the one before wrote into the ledger, does its work in small units, and is left by one transaction
 after its files are on the disk. Sites are made by the worker: the night writes requests into the queue and waits. What
@@ -14,6 +15,7 @@ import random
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +23,7 @@ from typing import Any, Protocol
 import msgspec
 
 from appliance.errors import ApplianceError
-from appliance.ledger import Ledger, Night
+from appliance.ledger import Ledger, Night, NightState
 from appliance.steps import RunRequest
 from appliance.store import Run, Store
 from training.gate import GateReport, GateSettings, SiteResult, decide_gate
@@ -33,6 +35,10 @@ from training.warm_start import accepted, imitation
 PURPOSE, NIGHT = "purpose", "night"
 HELD_OUT_SHARE = 0.3
 CHECKPOINT, ROLLOUTS = "checkpoint", "rollouts.json"
+CONFIRM_LOWER = -0.3
+"""Of 10. A champion whose second measure leaves room for more loss than this is taken back."""
+_CONFIRM_SEEDS = 500
+"""Where the seeds of the second measure begin: the gate of the same night has others."""
 _SITES = 500
 """Sites of people that are looked at, the latest."""
 
@@ -42,13 +48,16 @@ class NightStopped(Exception):
 
 
 class Machine(Protocol):
-    """What a night needs besides the store. `trainer` and `export` have the engine's memory to themselves."""
+    """What a night needs besides the store."""
 
     weights: str
-    """SHA-256 of the model file; with `+` and the champion where one serves."""
+    """SHA-256 of the model file."""
 
     def wait(self, run_ids: Sequence[str]) -> None:
         """Until the worker has ended them all. Raises NightStopped."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """The engine's memory is the trainer's while it is open. Raises NightStopped while a site is being made."""
 
     def trainer(self, settings: TrainSettings, parent: str) -> Trainer:
         """A policy that starts from the parent adapter, or from the model as it came."""
@@ -83,7 +92,9 @@ class NightSettings:
 
 def begin_night(ledger: Ledger, settings: NightSettings) -> Night:
     """The settings are kept with the night, so that it goes on as it began. Raises UsageError while one is open."""
-    return ledger.begin_night(settings.request.model, {"settings": msgspec.to_builtins(settings)})
+    model = settings.request.model
+    first: NightState = "confirm" if ledger.unconfirmed(model) else "collect"
+    return ledger.begin_night(model, {"settings": msgspec.to_builtins(settings)}, first)
 
 
 def settings_of(night: Night) -> NightSettings:
@@ -132,9 +143,17 @@ class NightWork:
     def work(self, night: Night) -> Night:
         """Until the night is over. Raises NightStopped; other errors count as a crash of the state."""
         states: dict[str, Callable[[Night], Night]] = {
-            **{"collect": self.collect, "freeze": self.freeze, "train": self.train},
-            **{"export": self.export, "gate": self.gate, "decide": self.decide},
+            **{
+                "confirm": self.confirm,
+                "collect": self.collect,
+                "freeze": self.freeze,
+                "train": self._alone(self.train),
+            },
+            **{"export": self._alone(self.export), "gate": self.gate, "decide": self.decide},
         }
+        if night.data.get("weights", self.machine.weights) != self.machine.weights:
+            why = "the model's file is another one than when the night began; nothing of it was used"
+            return self.ledger.advance(night, "failed", night.data, why)
         while night.state in states:
             self.pause()
             try:
@@ -145,9 +164,31 @@ class NightWork:
                 night = self.ledger.crashed(night, f"{night.state}: {error}")
         return night
 
+    def _alone(self, state: Callable[[Night], Night]) -> Callable[[Night], Night]:
+        def alone(night: Night) -> Night:
+            with self.machine.alone():
+                return state(night)
+
+        return alone
+
     # -- states ----------------------------------------------------------------------------------------------------
 
+    def confirm(self, night: Night) -> Night:
+        """One night in ten promotes by luck: champion and parent make held-out sites again, with fresh seeds."""
+        champion = self.ledger.champion(night.model)
+        arms = {"champion": self.ledger.adapter(champion).parent, "candidate": champion}
+        report = self._compared(self._duel(night, "confirm", arms, _CONFIRM_SEEDS))
+        data = {**night.data, "confirmation": told_gate(report)}
+        if report.decision == "too few":
+            return self.ledger.advance(night, "collect", data)
+        if report.lower < CONFIRM_LOWER and self.ledger.champion(night.model) == champion:
+            self.ledger.roll_back(night.model, f"taken back when measured again: {report.reason}")
+        return self.ledger.advance(night, "collect", {**data, "confirmed": champion})
+
     def collect(self, night: Night) -> Night:
+        if "parent" not in night.data:
+            begun = {"parent": self.ledger.champion(night.model), "weights": self.machine.weights}
+            night = self.ledger.advance(night, "collect", {**night.data, **begun})
         learn, _ = split(self.settings)
         wanted = [self._request(brief, self.settings.seed, "rollout", night) for brief in learn]
         runs = self._runs(night, "rollout", [replace(one, drafts=self.settings.drafts) for one in wanted])
@@ -156,9 +197,10 @@ class NightWork:
 
     def freeze(self, night: Night) -> Night:
         """From here on the runs may be deleted: what is learned from them lies in a file of its own."""
-        found = step_groups(self.store, night.data["rollouts"], self.machine.weights)
+        policy = "+".join(filter(None, (self.machine.weights, night.data["parent"])))
+        found = step_groups(self.store, night.data["rollouts"], policy)
         sites = self._sites_of_people() if self.settings.learn_from_sites else []
-        examples = step_groups(self.store, [*night.data["rollouts"], *sites], self.machine.weights, on_policy=False)
+        examples = step_groups(self.store, [*night.data["rollouts"], *sites], policy, on_policy=False)
         if not found.groups and not accepted(examples.groups):
             why = ", ".join(f"{count} {reason}" for reason, count in sorted(found.left_out.items()))
             return self.ledger.advance(night, "done", night.data, f"nothing to learn from ({why or 'no steps'})")
@@ -169,8 +211,7 @@ class NightWork:
 
     def train(self, night: Night) -> Night:
         settings, chosen = self._lesson(self._frozen())
-        champion = self.ledger.champion(night.model)
-        trainer = self.machine.trainer(settings, champion)
+        trainer = self.machine.trainer(settings, night.data["parent"])
         reports: list[dict[str, Any]] = []
         checkpoint = self.folder / CHECKPOINT
         if checkpoint.exists() or checkpoint.with_name(CHECKPOINT + ".old").exists():
@@ -186,7 +227,7 @@ class NightWork:
                     night, "done", {**night.data, "reports": reports}, f"no update: {report.outcome}"
                 )
             trainer.save(checkpoint, {"reports": reports})
-        return self.ledger.advance(night, "export", {**night.data, "reports": reports, "parent": champion})
+        return self.ledger.advance(night, "export", {**night.data, "reports": reports})
 
     def export(self, night: Night) -> Night:
         settings, _ = self._lesson(self._frozen())
@@ -197,7 +238,7 @@ class NightWork:
         figures = dict(self.machine.export(trainer, scratch))
         adapter = hashlib.sha256((scratch / "adapter_model.safetensors").read_bytes()).hexdigest()[:12]
         manifest = {
-            **{"id": adapter, "parent": night.data["parent"], "model": night.model, "weights": self._file()},
+            **{"id": adapter, "parent": night.data["parent"], "model": night.model, "weights": self.machine.weights},
             **{"night": night.id, "reports": night.data["reports"], "parity": figures, "groups": night.data["groups"]},
             "settings": json.loads(json.dumps(asdict(settings))),
         }
@@ -206,31 +247,16 @@ class NightWork:
         if not target.exists():
             target.parent.mkdir(exist_ok=True)
             scratch.rename(target)
-        self.ledger.add_adapter(adapter, night.model, self._file(), night.data["parent"], night.id, manifest)
+        self.ledger.add_adapter(adapter, night.model, self.machine.weights, night.data["parent"], night.id, manifest)
         return self.ledger.advance(night, "gate", {**night.data, "adapter": adapter, "parity": figures})
 
     def gate(self, night: Night) -> Night:
-        """Both arms make the same held-out briefs with the same seeds, in an order that tells nothing."""
-        _, measure = split(self.settings)
-        seeds = [self.settings.seed * 1000 + n for n in range(1, self.settings.gate_seeds + 1)]
         arms = {"champion": night.data["parent"], "candidate": night.data["adapter"]}
-        wanted = [
-            replace(one, extras={**one.extras, "adapter": adapter, "arm": arm})
-            for brief in measure
-            for seed in seeds
-            for arm, adapter in arms.items()
-            for one in [self._request(brief, seed, "gate", night)]
-        ]
-        random.Random(night.id).shuffle(wanted)
-        runs = self._runs(night, "gate", wanted)
-        self.machine.wait([run.id for run in runs])
-        return self.ledger.advance(night, "decide", {**night.data, "gate_runs": [run.id for run in runs]})
+        made = self._duel(night, "gate", arms)
+        return self.ledger.advance(night, "decide", {**night.data, "gate_runs": made})
 
     def decide(self, night: Night) -> Night:
-        arms: dict[str, list[SiteResult]] = {"champion": [], "candidate": []}
-        for run in map(self.store.run, night.data["gate_runs"]):
-            arms[run.request.extras["arm"]].append(site_result(self.store, run))
-        report = decide_gate(arms["champion"], arms["candidate"], self.settings.gate)
+        report = self._compared(night.data["gate_runs"])
         adapter, data = night.data["adapter"], {**night.data, "gate": told_gate(report)}
         if report.decision == "promote":
             self.ledger.promote(night.model, adapter, report.reason)
@@ -240,8 +266,30 @@ class NightWork:
 
     # -- their parts -----------------------------------------------------------------------------------------------
 
+    def _duel(self, night: Night, purpose: str, arms: Mapping[str, str], first_seed: int = 0) -> list[str]:
+        """Both arms make the same held-out briefs with the same seeds, in an order that tells nothing. The runs."""
+        _, measure = split(self.settings)
+        seeds = [self.settings.seed * 1000 + first_seed + n for n in range(1, self.settings.gate_seeds + 1)]
+        wanted = [
+            replace(one, extras={**one.extras, "adapter": adapter, "arm": arm})
+            for brief in measure
+            for seed in seeds
+            for arm, adapter in arms.items()
+            for one in [self._request(brief, seed, purpose, night)]
+        ]
+        random.Random(night.id).shuffle(wanted)
+        runs = self._runs(night, purpose, wanted)
+        self.machine.wait([run.id for run in runs])
+        return [run.id for run in runs]
+
+    def _compared(self, run_ids: Sequence[str]) -> GateReport:
+        arms: dict[str, list[SiteResult]] = {"champion": [], "candidate": []}
+        for run in map(self.store.run, run_ids):
+            arms[run.request.extras["arm"]].append(site_result(self.store, run))
+        return decide_gate(arms["champion"], arms["candidate"], self.settings.gate)
+
     def _request(self, brief: str, seed: int, purpose: str, night: Night) -> RunRequest:
-        asked = self.settings.gate_request if purpose == "gate" else self.settings.request
+        asked = self.settings.request if purpose == "rollout" else self.settings.gate_request
         return replace(asked, brief=brief, seed=seed, extras={**asked.extras, PURPOSE: purpose, NIGHT: str(night.id)})
 
     def _runs(self, night: Night, purpose: str, wanted: Sequence[RunRequest]) -> list[Run]:
@@ -270,9 +318,6 @@ class NightWork:
         model = self.settings.request.model
         runs = self.store.runs(status="done", limit=_SITES, for_people=True)
         return [run.id for run in runs if run.request.model == model]
-
-    def _file(self) -> str:
-        return self.machine.weights.partition("+")[0]
 
 
 def site_result(store: Store, run: Run) -> SiteResult:

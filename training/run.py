@@ -35,22 +35,29 @@ _LOOK_EVERY_S = 5.0
 
 
 def run_night(
-    config: Config, store: Store, model: str, seed: int, ends: str | None, say: Callable[[str], None]
+    config: Config, store: Store, model: str, seed: int | None, ends: str | None, say: Callable[[str], None]
 ) -> Night:
-    """Begin a night, or go on with the one that is open, until it is over or the time is. Raises UsageError."""
+    """Begin a night, or go on with the one that is open, until it is over or the time is. Raises UsageError.
+
+    Without a seed each night has its own, so that no two learn from the same briefs.
+    """
     ledger = Ledger(store)
-    night = ledger.open_night() or begin_night(ledger, night_settings(config, model, seed))
+    chance = seed if seed is not None else 1 + max((night.id for night in ledger.nights(1)), default=0)
+    night = ledger.open_night() or begin_night(ledger, night_settings(config, model, chance))
     its = settings_of(night)
     installed = shelf(config).get(night.model)
     kind, why = base_kind(config, installed, its.train.most_tokens)
     say(f"night {night.id}: {night.model}, base {why}")
     end = _end(ledger, ends)
     pause = _pauser(store, end)
-    champion = ledger.champion(night.model)
-    weights = installed.weights.sha256 + (f"+{champion}" if champion else "")
+    weights = installed.weights.sha256
     lora = LoraSettings(rank=config.training.rank, alpha=2.0 * config.training.rank)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    machine = NightMachine(store, config.home, installed, kind, lora, pause, lambda: _until(end), weights, device)
+    needed = _needed(config, installed, kind, its.train.most_tokens, on_gpu=device != "cpu")
+    watts = config.training.max_watts
+    machine = NightMachine(
+        store, config.home, installed, kind, lora, pause, lambda: _until(end), weights, device, needed, watts
+    )
     work = NightWork(store, config.home / "nights" / str(night.id), machine, night, pause)
     if not store.take_lease(LEASE):
         raise RunBusy("A night is at work already; `appliance train status` says how far it is.")
@@ -132,20 +139,25 @@ def _chosen(config: Config, sizes: Sizes, tokens: int, available: int, *, on_gpu
     return plans[choose_base(plans)[0]]
 
 
+def _needed(config: Config, model: InstalledModel, kind: BaseKind, tokens: int, *, on_gpu: bool) -> int:
+    return _plan(config, model_sizes(model), kind, tokens, 0, on_gpu=on_gpu).needed
+
+
 def _plans(config: Config, sizes: Sizes, tokens: int, available: int, *, on_gpu: bool) -> dict[BaseKind, TrainPlan]:
     kinds: tuple[BaseKind, ...] = ORDER if on_gpu else ("gguf",)
-    return {
-        kind: plan_training(
-            sizes,
-            kind,
-            tokens=tokens,
-            rank=config.training.rank,
-            available=available,
-            chunk_tokens=CHUNK_TOKENS,
-            on_gpu=on_gpu,
-        )
-        for kind in kinds
-    }
+    return {kind: _plan(config, sizes, kind, tokens, available, on_gpu=on_gpu) for kind in kinds}
+
+
+def _plan(config: Config, sizes: Sizes, kind: BaseKind, tokens: int, available: int, *, on_gpu: bool) -> TrainPlan:
+    return plan_training(
+        sizes,
+        kind,
+        tokens=tokens,
+        rank=config.training.rank,
+        available=available,
+        chunk_tokens=CHUNK_TOKENS,
+        on_gpu=on_gpu,
+    )
 
 
 def _end(ledger: Ledger, ends: str | None) -> datetime | None:

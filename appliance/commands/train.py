@@ -101,10 +101,12 @@ def _only(ledger: Ledger) -> str:
 @command.command()
 @click.option("--model", help="An installed model.  [default: the one that writes]")
 @click.option(
-    "--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Which briefs, which chance."
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    help="Which briefs, which chance.  [default: the number of the night]",
 )
 @click.option("--until", "ends", help="Stop at this time of the clock, such as 06:00; it goes on next time.")
-def night(model: str | None, seed: int, ends: str | None) -> int:
+def night(model: str | None, seed: int | None, ends: str | None) -> int:
     """Make sites, learn from their scores, and serve what was learned if it wins on other briefs.
 
     A night that was stopped or killed goes on where it stood.

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from appliance.assembly import RealWorkshop
+from appliance.champion_watch import ChampionWatch
 from appliance.config import load_config
 from appliance.night_watch import NightWatch
 from appliance.output import say
@@ -20,7 +21,13 @@ def command() -> None:
     config, _ = load_config(os.environ)
     with Store(config.home) as store, stop_on_signals() as stop, NightWatch(store, _tell) as watch:
         say(f"worker on {config.home}; stop it with Ctrl-C")
-        serve_queue(store, RealWorkshop(config), stop, _tell, watch)
+        champion = ChampionWatch(store, _tell)
+
+        def between() -> None:
+            champion()
+            watch()
+
+        serve_queue(store, RealWorkshop(config), stop, _tell, between)
 
 
 def _tell(kind: str, data: Mapping[str, Any]) -> None:

@@ -9,8 +9,9 @@ import pytest
 from rooms import LocalRooms, ScriptedWorkshop, request
 
 from appliance import requests
+from appliance.errors import PartMissing
 from appliance.steps import FROM_FILE, Checklist, ChecklistItem
-from appliance.store import WORKER, CompletionRecord
+from appliance.store import TRAINER, WORKER, CompletionRecord
 from appliance.worker import execute, serve_queue
 from sandbox.workspace import snapshot
 
@@ -125,3 +126,32 @@ def test_a_reply_that_was_never_acted_upon_is_not_the_restored_steps(store, done
     store.add_completion(done.id, 2, CompletionRecord((("user", "hi"),), "never applied", "stop", {}))
     assert store.restore_step(done.id, 1) == 2
     assert store.completion(done.id, 2) is None
+
+
+@pytest.mark.parametrize(("on_stop", "status"), [("stopped", "stopped"), ("queued", "queued")])
+def test_while_a_trainer_has_the_memory_a_site_waits_in_the_queue_and_can_be_stopped(store, on_stop, status):
+    run = store.add_run(request())
+    assert store.take_lease(TRAINER)
+    outcome = execute(run, store, ScriptedWorkshop([]), stopped(), lambda *_: None, on_stop=on_stop)
+    assert (outcome.status, store.run(run.id).status) == (status, status)
+    assert [event.data["stage"] for event in store.events_of(run.id, ["stage"])] == [
+        "the training saves its state and makes way"
+    ]
+
+
+def test_a_site_begins_when_the_trainer_has_made_way(store):
+    run = store.add_run(request())
+    store.take_lease(TRAINER)
+    begun = []
+
+    class Opened(ScriptedWorkshop):
+        def parts(self, *_):
+            begun.append(store.lease_holder(TRAINER))
+            raise PartMissing("no model")
+
+    def told(kind, data):
+        if kind == "stage":
+            store.drop_lease(TRAINER)
+
+    execute(run, store, Opened([]), threading.Event(), told, on_stop="queued")
+    assert begun == [None]

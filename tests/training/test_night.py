@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from appliance import token_record
 from appliance.ledger import Ledger
 from appliance.steps import RunRequest
-from appliance.store import CompletionRecord, Store
+from appliance.store import TRAINER, WORKER, CompletionRecord, Store
 from models.chat import Completion, Sampling
 from tests.appliance.builders import step as built
 from tests.training.test_step_grpo import FAST
@@ -48,6 +49,7 @@ class Toybox:
 
     def __init__(self, store, gain=1.0, broken_export=0):
         self.store, self.gain, self.broken_export, self.made = store, gain, broken_export, []
+        self.score = float
 
     def wait(self, run_ids):
         for run_id in run_ids:
@@ -59,11 +61,17 @@ class Toybox:
             for n in range(1, run.request.drafts + 1):
                 tokens = (n, n + 1, n + 2)
                 said = Completion("x", "stop", 3, 0, 3, 0.1, tokens, (-6.0,) * 3, (7, 8, 9))
-                record = {"tokens": token_record.packed([said], FREE, self.weights)}
+                drew = "+".join(filter(None, (self.weights, Ledger(self.store).champion("tiny"))))
+                record = {"tokens": token_record.packed([said], FREE, drew)}
                 self.store.add_completion(run_id, n, CompletionRecord((("user", "go"),), "x", "stop", record))
-                step = full(built(n, min(5.0, n + bonus), functionality=1.0, kind="draft"), run.request.brief)
+                step = full(
+                    built(n, min(5.0, self.score(n) + bonus), functionality=1.0, kind="draft"), run.request.brief
+                )
                 self.store.add_step(run_id, step, {}, (), {}, tip=None)
             self.store.set_status(run_id, "done", best=run.request.drafts)
+
+    def alone(self):
+        return nullcontext()
 
     def trainer(self, settings, parent):
         return Trainer(policy(0, width=32, layers=1), settings)
@@ -111,6 +119,31 @@ def test_a_night_that_does_not_help_changes_nothing_in_service(store):
     assert Ledger(store).adapter(night.data["adapter"]).state == "rejected"
 
 
+@pytest.mark.parametrize(("again", "serves"), [(1.0, True), (-2.0, False)])
+def test_the_next_night_measures_a_promotion_again_and_takes_a_bad_one_back(store, again, serves):
+    first = work(store, begun(store), Toybox(store))
+    adapter = first.data["adapter"]
+    machine = Toybox(store, gain=again)
+    second = begun(store, seed=2)
+    assert second.state == "confirm"
+    work_ = NightWork(store, store.folder / "nights" / "2", machine, second)
+    second = work_.confirm(second)
+    ledger = Ledger(store)
+    assert (ledger.champion("tiny") == adapter) == serves
+    assert ("taken back when measured again" in ledger.adapter(adapter).reason) != serves
+    assert (second.state, second.data["confirmed"]) == ("collect", adapter)
+    second = work_.freeze(work_.collect(second))
+    assert (second.state, second.data["parent"]) == ("train", adapter if serves else "")
+    ledger.advance(second, "done", second.data, "enough")
+    assert begun(store, seed=3).state == "collect"
+
+
+def test_what_a_person_promoted_against_the_gate_is_not_taken_back(store):
+    night = work(store, begun(store), Toybox(store, gain=0.0))
+    Ledger(store).promote("tiny", night.data["adapter"], "promoted by hand")
+    assert begun(store, seed=2).state == "collect"
+
+
 def test_no_brief_is_learned_from_and_measured_on():
     learn, measure = split(SETTINGS)
     assert not any(map(is_held_out, learn))
@@ -154,15 +187,36 @@ def test_two_failures_in_one_state_end_the_night_with_the_reason_and_no_change(s
 
 
 def test_records_of_another_model_are_nothing_to_learn_from(store):
-    machine = Toybox(store)
     night = begun(store)
-    machine.wait([])
-    machine.weights = "abc"
-    work_ = NightWork(store, store.folder / "nights" / "1", machine, night)
+    work_ = NightWork(store, store.folder / "nights" / "1", Toybox(store), night)
     night = work_.collect(night)
-    machine.weights = "another"
+    work_.machine.weights = "another"
     night = work_.freeze(night)
     assert (night.state, night.reason) == ("done", "nothing to learn from (6 another model or adapter)")
+
+
+def test_a_model_file_that_changed_since_ends_the_night_and_nothing_else(store):
+    machine = Toybox(store)
+    night = begun(store)
+    NightWork(store, store.folder / "nights" / "1", machine, night).collect(night)
+    machine.weights = "another"
+    night = work(store, Ledger(store).open_night(), machine)
+    assert (night.state, night.reason[:29]) == ("failed", "the model's file is another one"[:29])
+    assert Ledger(store).adapters() == []
+
+
+class Flatbox(Toybox):
+    """Every draft earns the same."""
+
+    def __init__(self, store):
+        super().__init__(store, gain=0.0)
+        self.score = lambda n: 2.0
+
+
+def test_equal_rewards_are_no_signal_and_make_no_adapter(store):
+    night = work(store, begun(store, train_briefs=1), Flatbox(store))
+    assert (night.state, night.reason) == ("done", "no update: no signal")
+    assert Ledger(store).adapters() == []
 
 
 def test_without_briefs_there_is_nothing_to_learn_from(store):
@@ -214,3 +268,23 @@ def test_a_worker_of_its_own_that_ends_is_an_error_and_no_endless_wait(store, mo
     monkeypatch.setattr("training.machine.subprocess.Popen", lambda *_, **__: ended)
     with pytest.raises(WorkerEnded, match="exit code 1"):
         machine.wait([run.id])
+
+
+def real_machine(store, **changes):
+    return NightMachine(store, store.folder, None, "gguf", None, lambda: None, lambda: None, "abc", **changes)
+
+
+def test_a_trainer_has_the_memory_alone_and_gives_it_back(store):
+    with real_machine(store).alone():
+        assert store.lease_holder(TRAINER) is not None
+    assert store.lease_holder(TRAINER) is None
+
+
+def test_a_trainer_waits_for_the_site_that_a_worker_has_in_hand_and_not_for_a_dead_ones(store):
+    run = store.add_run(RunRequest(brief="A bakery", profile="small", model="tiny"))
+    store.set_status(run.id, "running")
+    with real_machine(store).alone():
+        pass
+    store.take_lease(WORKER)
+    with pytest.raises(NightStopped), real_machine(store).alone():
+        pass
