@@ -7,6 +7,7 @@ counted by reason, so that a night can say what it had and why it was not more.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,6 +45,7 @@ def step_groups(
     `on_policy` takes only tokens that were drawn from the whole distribution at temperature 1, as Step-GRPO needs.
     """
     by_wish: dict[str, list[tuple[TrainStep, ...]]] = {}
+    names: dict[str, str] = {}
     left_out: Counter[str] = Counter()
     flags: Counter[str] = Counter()
     for run_id in sorted(run_ids):
@@ -64,8 +66,10 @@ def step_groups(
                     flags.update(checked.flags)
                     taught.append(TrainStep(checked.reward, _turns(found)))
             if taught:
-                by_wish.setdefault(wish_of(run.request), []).append(tuple(taught))
-    groups = tuple(StepGroup(name, tuple(chains)) for name, chains in sorted(by_wish.items()))
+                wish = wish_of(run.request)
+                by_wish.setdefault(wish, []).append(tuple(taught))
+                names[wish] = f"{run.request.brief} [{hashlib.sha256(wish.encode()).hexdigest()[:8]}]"
+    groups = tuple(StepGroup(names[wish], tuple(chains)) for wish, chains in sorted(by_wish.items()))
     return Collected(groups, dict(left_out), dict(flags))
 
 

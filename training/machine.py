@@ -19,13 +19,14 @@ from models.chat import ChatMessage, Completion, Sampling
 from models.fetch import InstalledModel
 from models.gguf_file import read_gguf
 from models.llama import LlamaChild, LlamaSettings
-from training.base import BaseKind, load_base
+from training.base import load_base
 from training.batches import Tokens
 from training.gguf_adapter import write_gguf_adapter
 from training.gpu import Cooler, wait_for_memory
 from training.lora import LoraSettings, add_lora, load_lora, save_lora
 from training.loss import Mismatch, mismatch
 from training.night import NightStopped
+from training.plan import TrainPlan
 from training.step_grpo import Trainer, TrainSettings
 
 MIB = 1 << 20
@@ -57,14 +58,12 @@ class NightMachine:
     store: Store
     home: Path
     model: InstalledModel
-    kind: BaseKind
+    plan: TrainPlan
     lora: LoraSettings
     pause: Callable[[], None]
     pause_waiting: Callable[[], None]
     weights: str
     device: str = "cpu"
-    needed: int = 0
-    """Bytes the trainer will hold, by the plan."""
     most_watts: float = 0.0
 
     def wait(self, run_ids: Sequence[str]) -> None:
@@ -98,18 +97,18 @@ class NightMachine:
             raise NightStopped
         try:
             if self.device != "cpu":
-                wait_for_memory(self.needed / MIB)
+                wait_for_memory(self.plan.needed / MIB)
             yield
         finally:
             self.store.drop_lease(TRAINER)
 
     def trainer(self, settings: TrainSettings, parent: str) -> Trainer:
         torch.manual_seed(0)
-        model = add_lora(load_base(self.model.path, self.kind, device=self.device), self.lora)
+        model = add_lora(load_base(self.model.path, self.plan.kind, device=self.device), self.lora)
         if parent:
             load_lora(model, self.home / "adapters" / parent)
         cooler = Cooler(self.most_watts)
-        return Trainer(model, settings, stopped=lambda: self._is_over(cooler))
+        return Trainer(model, settings, stopped=lambda: self._is_over(cooler), offload=self.plan.offload)
 
     def _is_over(self, cooler: Cooler) -> bool:
         try:

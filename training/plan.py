@@ -62,6 +62,8 @@ class TrainPlan:
     logprobs: int
     runtime: int
     available: int
+    offload: bool = False
+    """Whether the checkpointed activations lie in main memory."""
 
     @property
     def needed(self) -> int:
@@ -77,7 +79,8 @@ class TrainPlan:
             f" + activations {_gib(self.activations)} + log-probs {_gib(self.logprobs)}"
         )
         said = f"{parts} = {_gib(self.needed)} of {_gib(self.available)} GiB"
-        return f"{'fits' if self.fits else 'does not fit'}: {said}"
+        where = ", checkpoints in main memory" if self.offload else ""
+        return f"{'fits' if self.fits else 'does not fit'}: {said}{where}"
 
 
 def plan_training(
@@ -89,14 +92,14 @@ def plan_training(
     available: int,
     chunk_tokens: int,
     on_gpu: bool,
-    checkpointing: bool = True,
+    offload: bool = False,
 ) -> TrainPlan:
     width = 4 if not on_gpu and kind in ("gguf", "fp32") else 2
     dense = sizes.hidden * sizes.vocabulary
     base = sizes.blocks if kind == "gguf" else int(sizes.linears * _BYTES[kind])
     embedding = sizes.head_blocks if kind == "gguf" else dense * width
     layer = _layer_bytes(sizes, tokens, width)
-    kept = sizes.layers * tokens * sizes.hidden * width if checkpointing else (sizes.layers - 1) * layer
+    kept = 0 if offload else sizes.layers * tokens * sizes.hidden * width
     scratch = sizes.inner * sizes.hidden * 4 * 2 if kind == "gguf" else 0  # the largest layer's numbers, made twice
     return TrainPlan(
         kind=kind,
@@ -107,6 +110,7 @@ def plan_training(
         logprobs=chunk_tokens * sizes.vocabulary * 8 + tokens * sizes.hidden * 4,
         runtime=_GPU_RUNTIME if on_gpu else 0,
         available=available,
+        offload=offload,
     )
 
 

@@ -46,17 +46,24 @@ def run_night(
     night = ledger.open_night() or begin_night(ledger, night_settings(config, model, chance))
     its = settings_of(night)
     installed = shelf(config).get(night.model)
-    kind, why = base_kind(config, installed, its.train.most_tokens)
+    plan, why = base_plan(config, installed, its.train.most_tokens)
     say(f"night {night.id}: {night.model}, base {why}")
     end = _end(ledger, ends)
     pause = _pauser(store, end)
     weights = installed.weights.sha256
     lora = LoraSettings(rank=config.training.rank, alpha=2.0 * config.training.rank)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    needed = _needed(config, installed, kind, its.train.most_tokens, on_gpu=device != "cpu")
-    watts = config.training.max_watts
     machine = NightMachine(
-        store, config.home, installed, kind, lora, pause, lambda: _until(end), weights, device, needed, watts
+        store=store,
+        home=config.home,
+        model=installed,
+        plan=plan,
+        lora=lora,
+        pause=pause,
+        pause_waiting=lambda: _until(end),
+        weights=weights,
+        device=device,
+        most_watts=config.training.max_watts,
     )
     work = NightWork(store, config.home / "nights" / str(night.id), machine, night, pause)
     if not store.take_lease(LEASE):
@@ -112,15 +119,19 @@ def training_plans(config: Config, model: str) -> list[PlanRow]:
     return rows
 
 
-def base_kind(config: Config, model: InstalledModel, tokens: int) -> tuple[BaseKind, str]:
+def base_plan(config: Config, model: InstalledModel, tokens: int) -> tuple[TrainPlan, str]:
     """What the settings say, or what the memory plan chooses, and why."""
-    if config.training.base != "auto":
-        return config.training.base, f"{config.training.base}, as set"
     facts = detect_hardware()
     gpu_mib = max((gpu.free_mib or 0 for gpu in facts.gpus), default=0)
     on_gpu = bool(gpu_mib) and torch.cuda.is_available()
     available = (gpu_mib if on_gpu else facts.ram_free_mib) << 20
-    return choose_base(_plans(config, model_sizes(model), tokens, available, on_gpu=on_gpu))
+    sizes = model_sizes(model)
+    if config.training.base != "auto":
+        plan = _plan(config, sizes, config.training.base, tokens, available, on_gpu=on_gpu)
+        return plan, f"{plan.kind}, as set"
+    plans = _plans(config, sizes, tokens, available, on_gpu=on_gpu)
+    kind, why = choose_base(plans)
+    return plans[kind], why
 
 
 def model_sizes(model: InstalledModel) -> Sizes:
@@ -139,25 +150,27 @@ def _chosen(config: Config, sizes: Sizes, tokens: int, available: int, *, on_gpu
     return plans[choose_base(plans)[0]]
 
 
-def _needed(config: Config, model: InstalledModel, kind: BaseKind, tokens: int, *, on_gpu: bool) -> int:
-    return _plan(config, model_sizes(model), kind, tokens, 0, on_gpu=on_gpu).needed
-
-
 def _plans(config: Config, sizes: Sizes, tokens: int, available: int, *, on_gpu: bool) -> dict[BaseKind, TrainPlan]:
     kinds: tuple[BaseKind, ...] = ORDER if on_gpu else ("gguf",)
     return {kind: _plan(config, sizes, kind, tokens, available, on_gpu=on_gpu) for kind in kinds}
 
 
 def _plan(config: Config, sizes: Sizes, kind: BaseKind, tokens: int, available: int, *, on_gpu: bool) -> TrainPlan:
-    return plan_training(
-        sizes,
-        kind,
-        tokens=tokens,
-        rank=config.training.rank,
-        available=available,
-        chunk_tokens=CHUNK_TOKENS,
-        on_gpu=on_gpu,
+    """On a card, with the checkpoints in main memory where that makes it fit and nothing else does."""
+    plain, offloaded = (
+        plan_training(
+            sizes,
+            kind,
+            tokens=tokens,
+            rank=config.training.rank,
+            available=available,
+            chunk_tokens=CHUNK_TOKENS,
+            on_gpu=on_gpu,
+            offload=offload,
+        )
+        for offload in (False, True)
     )
+    return offloaded if on_gpu and offloaded.fits and not plain.fits else plain
 
 
 def _end(ledger: Ledger, ends: str | None) -> datetime | None:

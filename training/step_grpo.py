@@ -85,9 +85,19 @@ class Report:
 
 
 class Trainer:
-    """Holds the policy and its optimiser. `stopped` is asked between sequences; what it interrupts changes nothing."""
+    """Holds the policy and its optimiser. `stopped` is asked between sequences; what it interrupts changes nothing.
 
-    def __init__(self, model: PeftModel, settings: TrainSettings, stopped: Callable[[], bool] = lambda: False) -> None:
+    `offload` keeps the checkpointed activations in main memory instead of the card's: less there, and a little slower.
+    """
+
+    def __init__(
+        self,
+        model: PeftModel,
+        settings: TrainSettings,
+        stopped: Callable[[], bool] = lambda: False,
+        *,
+        offload: bool = False,
+    ) -> None:
         self.model: Any = model
         self.settings, self.stopped = settings, stopped
         self.updates = 0
@@ -97,7 +107,7 @@ class Trainer:
         self._optimiser = torch.optim.AdamW(self._parameters, lr=settings.learning_rate, weight_decay=0.0)
         if settings.checkpointing:
             self.model.enable_input_require_grads()
-            self._base.gradient_checkpointing_enable({"use_reentrant": False})
+            self._base.activation_checkpointing_enable({"use_reentrant": False}, offload=offload)
 
     def update(self, groups: Sequence[StepGroup]) -> Report | None:
         """One update from these groups; None when it was stopped on the way."""

@@ -6,6 +6,7 @@ resume_max_diff          the largest difference between a training that was stop
 logprob_value_diff       chunked log-probs against the whole softmax: value and gradient
 logprob_memory_ratio     chunked over whole, at 16,384 tokens × 151,936: measured at two lengths and extended in a line
 logprob_time_ratio       chunked over TRL's own computation (asks for `trl`), forward and backward, side by side
+memory_*                 bytes of live tensors at the peak of an update, and what the plan said
 mismatch_*, kl_*         tokens sampled by the served engine, scored by the trainer over a base of that kind
 adapter_parity           trainer with adapter against engine with adapter, less the base's own difference
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 from appliance.config import load_config
 from appliance.requests import shelf
@@ -30,11 +33,15 @@ from models.llama import LlamaChild, LlamaSettings
 from tests.training.toy import Toy, mean_reward, policy
 from training.advantages import AdvantageSettings
 from training.base import BaseKind, load_base
+from training.batches import Turn
 from training.gguf_adapter import write_gguf_adapter
-from training.logprobs import token_logprobs
+from training.logprobs import CHUNK_TOKENS, token_logprobs
 from training.lora import LoraSettings, add_lora, save_lora, trained
 from training.machine import compared, sampled
-from training.step_grpo import Trainer, TrainSettings
+from training.plan import plan_training
+from training.rewards import StepReward
+from training.run import model_sizes
+from training.step_grpo import StepGroup, Trainer, TrainSettings, TrainStep
 
 SAME, OTHERS = ((3, 3, 3),) * 2, ((1, 4, 6), (2, 7, 0), (5, 3, 1), (6, 0, 4))
 FAST = TrainSettings(learning_rate=2e-3, checkpointing=False, advantages=AdvantageSettings(scale="group"))
@@ -42,6 +49,7 @@ UPDATES, STEPS_UPDATES = 25, 70
 H, V, LONG = 896, 151_936, 16_384
 LENGTHS = (1024, 2048)
 TOKENS, DRAFTS = 256, 8
+MEMORY_TOKENS, MEMORY_RANK = (512, 2048), 32
 
 
 class Bench:
@@ -98,6 +106,39 @@ class Bench:
         else:
             self.figures["logprob_time_ratio"] = round(seconds["chunked"]["seconds"] / seconds["trl"]["seconds"], 3)
 
+    def memory(self) -> None:
+        """An update of one sequence over the served blocks; the allocator's own record of live tensors, not RSS."""
+        config, _ = load_config(os.environ)
+        found = shelf(config).get(self.model)
+        for tokens in MEMORY_TOKENS:
+            model = add_lora(load_base(found.path, "gguf"), LoraSettings(rank=MEMORY_RANK, alpha=2.0 * MEMORY_RANK))
+            trainer = Trainer(model, TrainSettings(most_kl=1e9, most_vetoed=1.0))
+            held = sum(one.nbytes for one in {one.data_ptr(): one for one in tensors_of(model)}.values())
+            turns = [Turn((1,) * 8, tuple(range(tokens - 8)), (-1.0,) * (tokens - 8), 0, None) for _ in range(2)]
+            steps = [
+                (TrainStep(StepReward(total, total / 2, total / 2), (turn,)),)
+                for total, turn in zip((1.0, 3.0), turns, strict=True)
+            ]
+            with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+                report = trainer.update([StepGroup("one", tuple(steps))])
+            assert report is not None
+            assert report.outcome == "updated", report
+            plan = plan_training(
+                model_sizes(found),
+                "gguf",
+                tokens=tokens,
+                rank=MEMORY_RANK,
+                available=0,
+                chunk_tokens=CHUNK_TOKENS,
+                on_gpu=False,
+            )
+            measured = held + peak_bytes(seen)
+            self.figures |= {
+                f"memory_measured_mib_{tokens}": round(measured / 2**20),
+                f"memory_planned_mib_{tokens}": round(plan.needed / 2**20),
+                f"memory_plan_ratio_{tokens}": round(plan.needed / measured, 3),
+            }
+
     # -- the served engine -----------------------------------------------------------------------------------------
 
     def engine(self) -> None:
@@ -138,6 +179,23 @@ class Bench:
             self.figures["adapter_removed"] = [one.logprobs for one in sampled(served, TOKENS, DRAFTS)] == [
                 one.logprobs for one in before
             ]
+
+
+def tensors_of(model: torch.nn.Module) -> list[torch.Tensor]:
+    found = [*model.parameters(), *model.buffers()]
+    for module in model.modules():
+        found += [value for value in vars(module).values() if isinstance(value, torch.Tensor)]
+    return found
+
+
+def peak_bytes(seen: profile) -> int:
+    """The most that was allocated at a time, above what was there before."""
+    events = [event for event in seen.profiler.kineto_results.events() if event.name() == "[memory]"]  # type: ignore[union-attr]
+    now = most = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        now += event.nbytes()
+        most = max(most, now)
+    return most
 
 
 def learned(seed: int, wanted: tuple[tuple[int, ...], ...], settings: TrainSettings, updates: int) -> list[float]:
@@ -221,8 +279,6 @@ def extended(lengths: tuple[int, ...], peaks: list[float], length: int) -> float
 
 
 def installed(name: str) -> Path:
-    import os
-
     config, _ = load_config(os.environ)
     return shelf(config).get(name).path
 
@@ -231,7 +287,7 @@ def _rounded(numbers: list[float]) -> list[float]:
     return [round(number, 3) for number in numbers]
 
 
-PARTS = ("tiny", "steps", "resume", "logprobs", "engine", "adapter")
+PARTS = ("tiny", "steps", "resume", "logprobs", "memory", "engine", "adapter")
 
 
 def main() -> None:

@@ -260,18 +260,18 @@ def test_what_a_night_asks_of_every_site_is_kept_beside_whose_site_it_is(store):
     assert extras == {"max_tokens": "400", "purpose": "rollout", "night": str(night.id)}
 
 
+def real_machine(store):
+    return NightMachine(store, store.folder, None, None, None, lambda: None, lambda: None, "abc")
+
+
 def test_a_worker_of_its_own_that_ends_is_an_error_and_no_endless_wait(store, monkeypatch):
     run = store.add_run(RunRequest(brief="A bakery", profile="night", model="tiny"))
-    machine = NightMachine(store, store.folder, None, "gguf", None, lambda: None, lambda: None, "abc")
+    machine = real_machine(store)
     ended = subprocess.Popen(["false"])
     ended.wait(30)
     monkeypatch.setattr("training.machine.subprocess.Popen", lambda *_, **__: ended)
     with pytest.raises(WorkerEnded, match="exit code 1"):
         machine.wait([run.id])
-
-
-def real_machine(store, **changes):
-    return NightMachine(store, store.folder, None, "gguf", None, lambda: None, lambda: None, "abc", **changes)
 
 
 def test_a_trainer_has_the_memory_alone_and_gives_it_back(store):
