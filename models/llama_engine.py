@@ -30,7 +30,7 @@ from models.llama_native import (
     open_context,
 )
 from models.llama_pictures import Album, PictureBlock, PictureChunk, Projector
-from models.llama_text import Picture, PromptWriter, Vocabulary
+from models.llama_text import Picture, PromptWriter, Vocabulary, chat_template
 from models.sampler import Logits, TokenDrawer, logprob
 from models.text_stream import TextStream
 
@@ -126,7 +126,7 @@ class LlamaEngine:
         self.abort.connect(self._context)
         self._projector = None if options.projector is None else self._open_projector(options.projector)
         self._vocabulary = Vocabulary(self._model)
-        self._writer = PromptWriter(self._vocabulary, self._chat_template(), thinking=options.thinking)
+        self._writer = PromptWriter(self._vocabulary, chat_template(self._model), thinking=options.thinking)
         self._memory = _Memory(self._model, self._context)
         self._slots = KvSlots(self._memory, options.parallel)
         self._batch = Batch(max(options.batch_tokens, options.parallel))
@@ -350,10 +350,6 @@ class LlamaEngine:
     def _logits(self, row: int) -> Logits:
         pointer: Any = llama_cpp.llama_get_logits_ith(self._context, row)
         return np.ctypeslib.as_array(pointer, shape=(self._vocabulary.size,))
-
-    def _chat_template(self) -> str:
-        template = llama_cpp.llama_model_chat_template(self._model, None)
-        return (template or b"").decode("utf-8", errors="replace")
 
 
 def _draw(draft: _Draft, logits: Logits) -> int:

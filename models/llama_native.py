@@ -66,10 +66,10 @@ class AbortSwitch:
         return self._flag[0] != b"\x00"
 
 
-def load_model(path: Path, gpu_layers: int, log: NativeLog) -> Any:
+def load_model(path: Path, gpu_layers: int, log: NativeLog, *, vocabulary_only: bool = False) -> Any:
     llama_cpp.llama_backend_init()
     params = llama_cpp.llama_model_default_params()
-    params.n_gpu_layers = gpu_layers
+    params.n_gpu_layers, params.vocab_only = gpu_layers, vocabulary_only
     model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
     if not model:
         raise EngineRefused(f"The engine could not load '{path.name}' ({log.last}); verify it, or take another model.")

@@ -64,6 +64,11 @@ class Vocabulary:
     def bos_to_add(self) -> tuple[int, ...]:
         return (int(llama_cpp.llama_vocab_bos(self.handle)),) if llama_cpp.llama_vocab_get_add_bos(self.handle) else ()
 
+    def end_of_turn(self) -> int:
+        """The token a model ends its answer with."""
+        token = int(llama_cpp.llama_vocab_eot(self.handle))
+        return token if token >= 0 else int(llama_cpp.llama_vocab_eos(self.handle))
+
     def is_end(self, token: int) -> bool:
         return bool(llama_cpp.llama_vocab_is_eog(self.handle, token))
 
@@ -141,6 +146,11 @@ class PromptWriter:
             raise EngineRefused(
                 f"The model's chat template refused these messages ({error}); reorder the roles."
             ) from error
+
+
+def chat_template(model: object) -> str:
+    """The file's own; empty where it has none."""
+    return (llama_cpp.llama_model_chat_template(model, None) or b"").decode("utf-8", errors="replace")
 
 
 def _any_of(words: Collection[str]) -> re.Pattern[str]:

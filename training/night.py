@@ -30,7 +30,8 @@ from training.gate import GateReport, GateSettings, SiteResult, decide_gate
 from training.groups import page_of, step_groups, step_reward
 from training.guards import flags_of
 from training.step_grpo import Report, StepGroup, Trainer, TrainSettings
-from training.warm_start import accepted, imitation
+from training.teacher import taught_groups
+from training.warm_start import Stage, accepted, imitation, stage_of
 
 PURPOSE, NIGHT = "purpose", "night"
 HELD_OUT_SHARE = 0.3
@@ -124,6 +125,8 @@ class Frozen:
 
     groups: tuple[StepGroup, ...]
     examples: tuple[StepGroup, ...]
+    taught: tuple[StepGroup, ...] = ()
+    """A teacher's, imitated whatever their score."""
 
 
 class NightWork:
@@ -201,16 +204,21 @@ class NightWork:
         found = step_groups(self.store, night.data["rollouts"], policy)
         sites = self._sites_of_people() if self.settings.learn_from_sites else []
         examples = step_groups(self.store, [*night.data["rollouts"], *sites], policy, on_policy=False)
-        if not found.groups and not accepted(examples.groups):
+        taught = taught_groups(self.store.folder, self.machine.weights)
+        good = sum(len(group.trajectories) for group in accepted(examples.groups))
+        if not found.groups and not good and not taught:
             why = ", ".join(f"{count} {reason}" for reason, count in sorted(found.left_out.items()))
             return self.ledger.advance(night, "done", night.data, f"nothing to learn from ({why or 'no steps'})")
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / ROLLOUTS, msgspec.json.encode(Frozen(found.groups, examples.groups)))
-        told = {"groups": len(found.groups), "left_out": found.left_out, "flags": found.flags}
+        write_whole(self.folder / ROLLOUTS, msgspec.json.encode(Frozen(found.groups, examples.groups, tuple(taught))))
+        told = {
+            **{"groups": len(found.groups), "left_out": found.left_out, "flags": found.flags},
+            **{"accepted": good, "taught": len(taught), "stage": self._stage(night, good)},
+        }
         return self.ledger.advance(night, "train", {**night.data, **told})
 
     def train(self, night: Night) -> Night:
-        settings, chosen = self._lesson(self._frozen())
+        settings, chosen = self._lesson(night, self._frozen())
         trainer = self.machine.trainer(settings, night.data["parent"])
         reports: list[dict[str, Any]] = []
         checkpoint = self.folder / CHECKPOINT
@@ -230,7 +238,7 @@ class NightWork:
         return self.ledger.advance(night, "export", {**night.data, "reports": reports})
 
     def export(self, night: Night) -> Night:
-        settings, _ = self._lesson(self._frozen())
+        settings, _ = self._lesson(night, self._frozen())
         trainer = self.machine.trainer(settings, night.data["parent"])
         trainer.resume(self.folder / CHECKPOINT)
         scratch = self.folder / "adapter"
@@ -309,10 +317,21 @@ class NightWork:
     def _frozen(self) -> Frozen:
         return msgspec.json.decode((self.folder / ROLLOUTS).read_bytes(), type=Frozen)
 
-    def _lesson(self, frozen: Frozen) -> tuple[TrainSettings, Sequence[StepGroup]]:
-        """Imitation of the best where there is something to imitate, else the policy gradient."""
-        good = accepted(frozen.examples) if self.settings.warm_start else []
-        return (imitation(self.settings.train), good) if good else (self.settings.train, frozen.groups)
+    def _stage(self, night: Night, good: int) -> Stage:
+        """By what the nights of this model before have accepted and brought into service."""
+        before = [one for one in self.ledger.nights() if one.model == night.model and one.id < night.id]
+        promoted = [one.data.get("gate", {}).get("decision") == "promote" for one in before]
+        without = next((n for n, won in enumerate(promoted) if won), len(promoted))
+        so_far = good + sum(one.data.get("accepted", 0) for one in before)
+        return stage_of(so_far, without if any(promoted) else 0, promoted[:1] == [True])
+
+    def _lesson(self, night: Night, frozen: Frozen) -> tuple[TrainSettings, Sequence[StepGroup]]:
+        """Imitation of the best and of a teacher's while it is the stage for it, else the policy gradient."""
+        good = [*accepted(frozen.examples), *frozen.taught]
+        imitates = bool(good) and self.settings.warm_start and night.data["stage"] == "warm start"
+        if imitates or not frozen.groups:
+            return imitation(self.settings.train), good
+        return self.settings.train, frozen.groups
 
     def _sites_of_people(self) -> list[str]:
         model = self.settings.request.model

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import os
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from appliance.config import load_config
 from appliance.errors import PartMissing, UsageError
 from appliance.ledger import OVER, Ledger
 from appliance.output import json_option, print_json, print_table, say
+from appliance.requests import shelf
 from appliance.store import Store
 
 
@@ -78,12 +80,12 @@ def rollback(model: str | None) -> None:
     print(f"{chosen} now writes {f'with {parent}' if parent else 'as it came'}.")
 
 
-def _trainer() -> Any:
+def _trainer(module: str = "training.run") -> Any:
     """torch takes seconds to import and is no part of a plain installation. Raises PartMissing without it."""
     # It warns of a kernel that could be fetched from a hub; nothing here fetches anything, and nothing here needs it.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
-        return import_module("training.run")
+        return import_module(module)
     except ImportError as error:
         raise PartMissing(
             f"Training needs packages that are not installed ({error.name}); run `python3 -m setup train`."
@@ -147,3 +149,16 @@ def plan(model: str | None, as_json: bool) -> None:
         )
         return
     print_table(("machine", "tokens", "plan"), [(row.machine, str(row.tokens), row.plan.sentence()) for row in rows])
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--model", help="An installed model.  [default: the one that writes]")
+def import_(file: Path, model: str | None) -> None:
+    """Let the next nights imitate a bigger model: FILE has a JSON object with `messages` on each line."""
+    teach = _trainer("training.teacher").import_teacher
+    config, _ = load_config(os.environ)
+    name = model or config.generate.model
+    taught = teach(config.home, shelf(config).get(name), file)
+    said = f"{taught.conversations} conversations with {taught.answers} answers, {taught.tokens} tokens"
+    print(f"{said}: {f'the next nights of {name} imitate them' if taught.new else 'they were imported before'}.")

@@ -246,7 +246,7 @@ def test_sites_of_people_are_imitated_only_with_the_owners_consent(store, consen
     if not consent:
         assert night.reason.startswith("nothing to learn from")
         return
-    settings, lesson = work_._lesson(work_._frozen())
+    settings, lesson = work_._lesson(night, work_._frozen())
     assert settings.imitates
     assert lesson[0].trajectories[0][0].turns[0].tokens == (42, 41, 42)
 
