@@ -7,6 +7,7 @@ in the same window. A laptop on battery waits for its cable.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,8 @@ from appliance.store import Store
 
 NIGHT_COMMAND = (sys.executable, "-m", "appliance", "train", "night")
 POWER = Path("/sys/class/power_supply")
+LEAST_FREE = 10 << 30
+"""Bytes on the disk of the data folder, below which no night begins."""
 _STOPPED = 130
 Tell = Callable[[str, Mapping[str, Any]], None]
 
@@ -50,9 +53,10 @@ class NightWatch:
         command: Sequence[str] = NIGHT_COMMAND,
         clock: Callable[[], datetime] = lambda: datetime.now().astimezone(),
         power: Path = POWER,
+        least_free: int = LEAST_FREE,
     ) -> None:
         self._store, self._ledger, self._tell = store, Ledger(store), tell
-        self._command, self._clock, self._power = command, clock, power
+        self._command, self._clock, self._power, self._least_free = command, clock, power, least_free
         self._process: subprocess.Popen[bytes] | None = None
         self._told = ""
         self._failed: datetime | None = None
@@ -73,6 +77,11 @@ class NightWatch:
             return
         if on_battery(self._power):
             self._say("the night waits: this machine runs on its battery")
+            return
+        if (free := shutil.disk_usage(self._store.folder).free) < self._least_free:
+            self._say(
+                f"the night waits: {free / 2**30:.1f} GiB are free and it may need {self._least_free / 2**30:.0f}"
+            )
             return
         self._say(f"a night of training begins, until {window.ends:%H:%M}")
         self._process = subprocess.Popen([*self._command, "--until", f"{window.ends:%H:%M}"])

@@ -36,6 +36,29 @@ class Window:
     ends: datetime
 
 
+SERVICE, TIMER = "appliance-night.service", "appliance-night.timer"
+
+
+def systemd_units(schedule: Schedule, command: str) -> dict[str, str]:
+    """For machines that prefer their own timer to the worker's: file name → text. `command` is the program to call.
+
+    A night that was missed is not made up at noon.
+    """
+    days = ",".join(DAYS[day].capitalize() for day in sorted(schedule.days))
+    return {
+        SERVICE: (
+            "[Unit]\nDescription=Night of training of the WebGen appliance\n\n"
+            f"[Service]\nType=oneshot\nExecStart={command} train night --until {schedule.end:%H:%M}\n"
+            "SuccessExitStatus=130\n"
+        ),
+        TIMER: (
+            "[Unit]\nDescription=When the WebGen appliance trains\n\n"
+            f"[Timer]\nOnCalendar={days} *-*-* {schedule.start:%H:%M}:00\nPersistent=false\n\n"
+            "[Install]\nWantedBy=timers.target\n"
+        ),
+    }
+
+
 def read_schedule(window: str, days: str = "daily") -> Schedule:
     """`23:00-06:00` and `daily`, `weekdays`, `weekends` or `mon,wed`. Raises UsageError saying what is wrong."""
     found = re.fullmatch(r"\s*(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s*", window)

@@ -226,9 +226,26 @@ def training() -> str:
         "over": t("training.site"),
         "names": [t("score.looks"), t("score.works")],
         "values": [list(range(1, len(made) + 1)), [one.looks for one in made], [one.works for one in made]],
+        "range": [0, 5],
+    }
+    ended = [night for night in reversed(learned.nights) if night.data.get("reports")]
+    night_curves = {
+        "over": t("training.night"),
+        "names": [t("training.reward"), t("training.gain")],
+        "values": [
+            [night.id for night in ended],
+            [night.data["reports"][0]["reward"] for night in ended],
+            [night.data.get("gate", {}).get("gain") for night in ended],
+        ],
     }
     return render_template(
-        "training.html", made=made, curves=curves, means=_means(made), learned=learned, page="training"
+        "training.html",
+        made=made,
+        curves=curves,
+        night_curves=night_curves,
+        means=_means(made),
+        learned=learned,
+        page="training",
     )
 
 

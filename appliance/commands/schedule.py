@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import datetime
 
 import click
 
 from appliance.config import load_config
+from appliance.errors import UsageError
 from appliance.ledger import Ledger
 from appliance.output import json_option, print_json
-from appliance.schedule import Schedule, current_window, next_window
-from appliance.store import Store
+from appliance.schedule import Schedule, current_window, next_window, systemd_units
+from appliance.store import WORKER, Store
 
 
 @click.group()
@@ -35,12 +37,27 @@ def show(as_json: bool) -> None:
     config, _ = load_config(os.environ)
     with Store(config.home) as store:
         schedule = Ledger(store).schedule()
+        is_kept = store.lease_holder(WORKER) is not None
     if as_json:
-        print_json({"schedule": str(schedule) if schedule else None})
+        print_json({"schedule": str(schedule) if schedule else None, "worker": is_kept})
     elif schedule is None:
         print("No window is set; set one with `appliance schedule set --window 23:00-06:00`.")
     else:
         print(_told(schedule))
+        if not is_kept:
+            click.secho("No worker is running to keep it: start `appliance serve` or `appliance worker`.", fg="red")
+
+
+@command.command()
+def units() -> None:
+    """Print a systemd service and timer that keep the window instead of the worker."""
+    config, _ = load_config(os.environ)
+    with Store(config.home) as store:
+        schedule = Ledger(store).schedule()
+    if schedule is None:
+        raise UsageError("No window is set; set one with `appliance schedule set --window 23:00-06:00`.")
+    for name, text in systemd_units(schedule, f"{sys.executable} -m appliance").items():
+        print(f"# ~/.config/systemd/user/{name}\n{text}")
 
 
 @command.command()

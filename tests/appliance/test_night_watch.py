@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -23,11 +24,13 @@ def store(tmp_path):
         yield store
 
 
-def watched(store, tmp_path, clock=tonight, power=None):
+def watched(store, tmp_path, clock=tonight, power=None, least_free=0):
     told = []
     mark = tmp_path / "started"
     command = ["sh", "-c", f'echo "$@" >> {mark}', "night"]
-    watch = NightWatch(store, lambda kind, data: told.append(data["text"]), command, clock, power or tmp_path / "power")
+    watch = NightWatch(
+        store, lambda kind, data: told.append(data["text"]), command, clock, power or tmp_path / "power", least_free
+    )
     return watch, told, mark
 
 
@@ -90,6 +93,14 @@ def test_a_laptop_on_battery_waits_and_says_so_once(store, tmp_path):
     (plug / "online").write_text("1\n")
     with watch:
         assert len(after(watch, mark, 1)) == 1
+
+
+def test_a_full_disk_waits_and_says_so(store, tmp_path):
+    Ledger(store).set_schedule("23:00-06:00", "daily")
+    watch, told, mark = watched(store, tmp_path, least_free=1 << 60)
+    assert after(watch, mark) == []
+    assert len(told) == 1
+    assert re.fullmatch(r"the night waits: [\d.]+ GiB are free and it may need 1073741824", told[0])
 
 
 def test_a_machine_without_a_plug_is_not_on_battery(tmp_path):

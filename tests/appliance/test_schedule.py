@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from appliance.errors import UsageError
-from appliance.schedule import current_window, next_window, read_schedule
+from appliance.schedule import current_window, next_window, read_schedule, systemd_units
 
 ROME = ZoneInfo("Europe/Rome")
 
@@ -55,3 +55,11 @@ def test_the_night_the_clocks_change_is_an_hour_longer_or_shorter(day, hours):
 
 def test_a_window_that_began_before_the_box_was_switched_on_is_still_one():
     assert current_window(read_schedule("22:00-21:00"), at("2026-11-26 20:30")).begins == at("2026-11-25 22:00")
+
+
+def test_a_timer_of_the_system_begins_and_ends_with_the_window_and_makes_up_for_nothing():
+    units = systemd_units(read_schedule("23:00-06:30", "weekdays"), "/opt/appliance")
+    assert "ExecStart=/opt/appliance train night --until 06:30\n" in units["appliance-night.service"]
+    timer = units["appliance-night.timer"]
+    assert "OnCalendar=Mon,Tue,Wed,Thu,Fri *-*-* 23:00:00\n" in timer
+    assert "Persistent=false" in timer

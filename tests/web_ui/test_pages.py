@@ -488,6 +488,15 @@ def test_nights_adapters_and_the_sites_of_both_arms_are_shown(visitor, store, ru
         assert said in text, said
     assert all(f"/runs/{arm.id}" in text for arm in arms)
     assert arms[0].id not in visitor.text("/runs")  # nobody asked for those
+    assert "What the sites of each night earned" not in text
+    second = ledger.begin_night("tiny", {}, "confirm")
+    assert "measuring again" in visitor.text("/machine/training")
+    ledger.advance(
+        second, "done", {"reports": [{"reward": 4.0}], "confirmation": {"reason": "gain +0.10"}}, "no signal"
+    )
+    text = visitor.text("/machine/training")
+    assert "What the sites of each night earned" in text
+    assert "Measured again: gain +0.10." in text
 
 
 def test_an_adapter_is_promoted_and_rolled_back_by_hand(visitor, store):
