@@ -21,6 +21,7 @@ from appliance.store import Store
 from models.fetch import InstalledModel
 from models.hardware import detect_hardware
 from training.base import BaseKind
+from training.gpu import card_states
 from training.logprobs import CHUNK_TOKENS
 from training.lora import LoraSettings
 from training.machine import NightMachine
@@ -53,6 +54,8 @@ def run_night(
     weights = installed.weights.sha256
     lora = LoraSettings(rank=config.training.rank, alpha=2.0 * config.training.rank)
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device != "cpu" and not card_states():
+        say("! nvidia-smi tells nothing of the card: limits of heat and watts are not kept tonight")
     machine = NightMachine(
         store=store,
         home=config.home,
