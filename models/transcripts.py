@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import llama_cpp
 
@@ -24,7 +22,7 @@ class Answer:
 
 
 class Transcriber:
-    """Opens the model's vocabulary in this process. Raises EngineRefused or ModelFileCorrupt."""
+    """Opens the model's vocabulary in this process; close it. Raises EngineRefused or ModelFileCorrupt."""
 
     def __init__(self, path: Path) -> None:
         self._log = NativeLog()
@@ -52,11 +50,3 @@ class Transcriber:
         if self._model:
             llama_cpp.llama_model_free(self._model)
             self._model = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

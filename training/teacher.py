@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def import_teacher(home: Path, model: InstalledModel, path: Path) -> Taught:
     """Nothing is kept unless every line is sound. Raises UsageError."""
     if not path.is_file():
         raise UsageError(f"There is no file {path}; give one with a JSON object with `messages` on each line.")
-    with Transcriber(model.path) as transcriber:
+    with closing(Transcriber(model.path)) as transcriber:
         groups = [
             StepGroup(
                 f"{path.name}:{number}",

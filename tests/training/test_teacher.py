@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -43,7 +44,10 @@ def lines(path, *talks):
 
 def test_prompts_are_the_engines_own_and_an_answer_ends_its_turn(tiny):
     messages = [ChatMessage(one["role"], one["content"]) for one in TALK]
-    with Transcriber(tiny) as transcriber, LlamaChild(LlamaSettings(tiny, context_tokens=4096, threads=1)) as served:
+    with (
+        closing(Transcriber(tiny)) as transcriber,
+        LlamaChild(LlamaSettings(tiny, context_tokens=4096, threads=1)) as served,
+    ):
         first, second = transcriber.answers(messages)
         (said,) = served.drafts(messages[:2], [Sampling(max_tokens=2)], record=True)
         assert first.prompt == said.prompt_token_ids
