@@ -145,9 +145,9 @@ class Ledger:
         return str(rows[0][0]) if rows else ""
 
     def champion_since(self, model: str) -> str:
-        """When the adapter in service was promoted; empty where the model serves as it came."""
+        """When the adapter in service was promoted, to the millisecond as runs have it; empty without one."""
         rows = self._store.rows("SELECT since FROM champions WHERE model = ?", model)
-        return str(rows[0][0]) if rows else ""
+        return datetime.fromisoformat(rows[0][0]).isoformat(timespec="milliseconds") if rows else ""
 
     def reject(self, adapter: str, reason: str) -> None:
         self._store.execute("UPDATE adapters SET state = 'rejected', reason = ? WHERE id = ?", reason, adapter)
