@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Protocol
 
 import msgspec
@@ -178,7 +179,9 @@ class NightWork:
 
     def confirm(self, night: Night) -> Night:
         """One night in ten promotes by luck: champion and parent make held-out sites again, with fresh seeds."""
-        champion = self.ledger.champion(night.model)
+        champion = self.ledger.unconfirmed(night.model)
+        if not champion:  # taken back by somebody since the night began
+            return self.ledger.advance(night, "collect", night.data)
         arms = {"champion": self.ledger.adapter(champion).parent, "candidate": champion}
         report = self._compared(self._duel(night, "confirm", arms, _CONFIRM_SEEDS))
         data = {**night.data, "confirmation": told_gate(report)}
@@ -211,7 +214,10 @@ class NightWork:
             return self.ledger.advance(night, "done", night.data, f"nothing to learn from ({why or 'no steps'})")
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / ROLLOUTS, msgspec.json.encode(Frozen(found.groups, examples.groups, tuple(taught))))
+        earned = [step.reward.total for group in found.groups for chain in group.trajectories for step in chain]
+        scored = [total for total in earned if total is not None]
         told = {
+            "reward": fmean(scored) if scored else None,
             **{"groups": len(found.groups), "left_out": found.left_out, "flags": found.flags},
             **{"accepted": good, "taught": len(taught), "stage": self._stage(night, good)},
         }

@@ -228,13 +228,13 @@ def training() -> str:
         "values": [list(range(1, len(made) + 1)), [one.looks for one in made], [one.works for one in made]],
         "range": [0, 5],
     }
-    ended = [night for night in reversed(learned.nights) if night.data.get("reports")]
+    ended = [night for night in reversed(learned.nights) if night.data.get("reward") is not None]
     night_curves = {
         "over": t("training.night"),
         "names": [t("training.reward"), t("training.gain")],
         "values": [
             [night.id for night in ended],
-            [night.data["reports"][0]["reward"] for night in ended],
+            [night.data["reward"] for night in ended],
             [night.data.get("gate", {}).get("gain") for night in ended],
         ],
     }

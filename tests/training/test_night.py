@@ -109,6 +109,7 @@ def test_a_night_that_helps_ends_with_another_champion(store):
         *("adapter.gguf", "adapter_config.json", "adapter_model.safetensors", "manifest.json"),
     ]
     assert len(night.data["reports"]) == 2
+    assert night.data["reward"] == 3.0  # drafts 1 to 3: looks of as much, and works of 1
     assert night.data["gate"]["briefs"] == 8
 
 
@@ -136,6 +137,14 @@ def test_the_next_night_measures_a_promotion_again_and_takes_a_bad_one_back(stor
     assert (second.state, second.data["parent"]) == ("train", adapter if serves else "")
     ledger.advance(second, "done", second.data, "enough")
     assert begun(store, seed=3).state == "collect"
+
+
+def test_a_champion_that_was_taken_back_meanwhile_is_not_measured_again(store):
+    work(store, begun(store), Toybox(store))
+    second, machine = begun(store, seed=2), Toybox(store)
+    Ledger(store).roll_back("tiny", "rolled back by hand")
+    second = NightWork(store, store.folder / "nights" / "2", machine, second).confirm(second)
+    assert (second.state, machine.made) == ("collect", [])
 
 
 def test_what_a_person_promoted_against_the_gate_is_not_taken_back(store):

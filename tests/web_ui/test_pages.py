@@ -480,7 +480,7 @@ def test_nights_adapters_and_the_sites_of_both_arms_are_shown(visitor, store, ru
     ledger = Ledger(store)
     night = ledger.begin_night("tiny", {})
     arms = [store.add_run(replace(run.request, extras={"night": "1", "arm": arm})) for arm in ("champion", "candidate")]
-    data = {"reports": [{"reward": 3.25}], "gate": {"gain": 0.5}, "gate_runs": [arm.id for arm in arms]}
+    data = {"reward": 3.25, "gate": {"gain": 0.5}, "gate_runs": [arm.id for arm in arms]}
     ledger.add_adapter("abc123", "tiny", "w", "", night.id, {})
     ledger.advance(night, "done", data, "promoted abc123: gain +0.50")
     text = visitor.text("/machine/training")
@@ -491,9 +491,7 @@ def test_nights_adapters_and_the_sites_of_both_arms_are_shown(visitor, store, ru
     assert "What the sites of each night earned" not in text
     second = ledger.begin_night("tiny", {}, "confirm")
     assert "measuring again" in visitor.text("/machine/training")
-    ledger.advance(
-        second, "done", {"reports": [{"reward": 4.0}], "confirmation": {"reason": "gain +0.10"}}, "no signal"
-    )
+    ledger.advance(second, "done", {"reward": 4.0, "confirmation": {"reason": "gain +0.10"}}, "no signal")
     text = visitor.text("/machine/training")
     assert "What the sites of each night earned" in text
     assert "Measured again: gain +0.10." in text
