@@ -19,7 +19,6 @@ LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 class LoraSettings:
     rank: int = 32
     alpha: float = 64.0
-    dropout: float = 0.0
 
 
 def add_lora(base: PreTrainedModel, settings: LoraSettings) -> PeftModel:
@@ -27,7 +26,7 @@ def add_lora(base: PreTrainedModel, settings: LoraSettings) -> PeftModel:
     config = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,  # type: ignore[arg-type]  # any number will do
-        lora_dropout=settings.dropout,
+        lora_dropout=0.0,  # the tokens' log-probs before and after an update must come from one network
         target_modules=list(LINEARS),
         bias="none",
         task_type="CAUSAL_LM",

@@ -102,12 +102,14 @@ class Trainer:
         self.settings, self.stopped = settings, stopped
         self.updates = 0
         self._base = cast(Any, model).get_base_model()
-        self._head = head_of(self._base)
+        self.head = head_of(self._base)
         self._parameters = trained(model)
         self._optimiser = torch.optim.AdamW(self._parameters, lr=settings.learning_rate, weight_decay=0.0)
         if settings.checkpointing:
             self.model.enable_input_require_grads()
             self._base.activation_checkpointing_enable({"use_reentrant": False}, offload=offload)
+            for layer in self._base.model.layers:
+                layer.training = True  # else it keeps everything; only the layer itself, so that nothing is dropped out
 
     def update(self, groups: Sequence[StepGroup]) -> Report | None:
         """One update from these groups; None when it was stopped on the way."""
@@ -175,7 +177,7 @@ class Trainer:
         device = str(self._parameters[0].device)
         ids, at, labels = targets(part, device)
         hidden = self._base.model(input_ids=ids).last_hidden_state[0]
-        return token_logprobs(hidden[at], self._head, labels, chunk_tokens=self.settings.chunk_tokens)
+        return token_logprobs(hidden[at], self.head, labels, chunk_tokens=self.settings.chunk_tokens)
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
 

@@ -113,8 +113,8 @@ class Bench:
         for tokens in MEMORY_TOKENS:
             model = add_lora(load_base(found.path, "gguf"), LoraSettings(rank=MEMORY_RANK, alpha=2.0 * MEMORY_RANK))
             trainer = Trainer(model, TrainSettings(most_kl=1e9, most_vetoed=1.0))
-            held = sum(one.nbytes for one in {one.data_ptr(): one for one in tensors_of(model)}.values())
-            turns = [Turn((1,) * 8, tuple(range(tokens - 8)), (-1.0,) * (tokens - 8), 0, None) for _ in range(2)]
+            held = sum(one.nbytes for one in {one.data_ptr(): one for one in tensors_of(trainer)}.values())
+            turns = [Turn((1,) * 8, tuple(range(n - 8)), (-1.0,) * (n - 8), 0, None) for n in (tokens, 16)]
             steps = [
                 (TrainStep(StepReward(total, total / 2, total / 2), (turn,)),)
                 for total, turn in zip((1.0, 3.0), turns, strict=True)
@@ -181,9 +181,9 @@ class Bench:
             ]
 
 
-def tensors_of(model: torch.nn.Module) -> list[torch.Tensor]:
-    found = [*model.parameters(), *model.buffers()]
-    for module in model.modules():
+def tensors_of(trainer: Trainer) -> list[torch.Tensor]:
+    found = [*trainer.model.parameters(), *trainer.model.buffers(), trainer.head]
+    for module in trainer.model.modules():
         found += [value for value in vars(module).values() if isinstance(value, torch.Tensor)]
     return found
 

@@ -9,6 +9,7 @@ import torch
 from tests.training.toy import Toy, mean_reward, policy
 from training.advantages import AdvantageSettings
 from training.batches import Turn, sequences, targets
+from training.lora import trained
 from training.rewards import UNSCORED, StepReward
 from training.step_grpo import StepGroup, Trainer, TrainSettings, TrainStep, prepared
 
@@ -110,6 +111,31 @@ def test_what_teaches_nothing_changes_nothing(groups, outcome):
     report = Trainer(model, replace(FAST, most_vetoed=0.0)).update(groups)
     assert report.outcome == outcome
     assert all(torch.equal(old, new) for old, new in zip(before, weights(model), strict=True))
+
+
+def kept_and_gradients(*, checkpointing):
+    """Bytes that a forward pass keeps for its backward pass, and what that gives."""
+    model, task = policy(0, width=64, layers=4), toy(2)
+    groups = task.collect(model)
+    trainer = Trainer(model, replace(FAST, checkpointing=checkpointing))
+    part = prepared(groups, FAST)[0][0]
+    kept = []
+
+    def keep(tensor):
+        kept.append(tensor.nbytes)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        found = trainer.logprobs(part).sum()
+    found.backward()
+    return sum(kept), [parameter.grad for parameter in trained(model)]
+
+
+def test_checkpointing_keeps_a_fraction_and_changes_no_gradient():
+    whole, gradients = kept_and_gradients(checkpointing=False)
+    some, same = kept_and_gradients(checkpointing=True)
+    assert some < whole / 4
+    assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(gradients, same, strict=True))
 
 
 def test_a_stop_on_the_way_changes_nothing():
