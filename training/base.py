@@ -62,6 +62,8 @@ def load_base(path: Path, kind: BaseKind, *, device: str = "cpu") -> PreTrainedM
         for tensor in reader.tensors
     }
     _fill(model, stored, config, kind, dtype, path)
+    if config.tie_word_embeddings and kind != "gguf":
+        model.lm_head.weight = model.model.embed_tokens.weight
     model.model.rotary_emb = type(model.model.rotary_emb)(config)
     for parameter in model.parameters():
         parameter.requires_grad_(False)

@@ -4,10 +4,12 @@ For a Qwen2-like decoder with H hidden, I inner, KV key width, L layers, V token
 rank r on all seven linears:
 
     linears  P = L (2 H² + 2 H·KV + 3 H·I)          adapter  p = L r (4 H + 2 (H + KV) + 3 (H + I))
-    checkpointed activations  2 or 4 B × L T H      one layer recomputed  see `_LAYER_WIDTHS`
+    checkpointed activations  2 or 4 B × L T H      one layer recomputed  see `_layer_bytes`
     log-probs in chunks of C  8 B × C V             optimiser, gradient and weights of the adapter  16 B × p
 
-Counts live tensors at the peak. Leaves out what the runtime takes for itself, but for a fixed share on a GPU.
+Counts live tensors at the peak, which is in the log-probs or in the layer that is computed again, not in both. On a GPU
+both are counted: its allocator keeps the freed blocks of one while the other is made. What the runtime takes for itself
+is left out, but for a fixed share on a GPU.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ _ADAPTER_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """`blocks` are the bytes of the file's linears, as they are served."""
+    """`blocks` are the bytes of the file's linears as they are served, `vocabulary_blocks` those of its embedding and,
+    where it has one of its own, its head."""
 
     hidden: int
     inner: int
@@ -37,7 +40,7 @@ class Sizes:
     layers: int
     vocabulary: int
     blocks: int
-    head_blocks: int
+    vocabulary_blocks: int
     tied: bool
 
     @property
@@ -59,7 +62,9 @@ class TrainPlan:
     head: int
     adapter: int
     activations: int
-    logprobs: int
+    """Checkpoints of all layers."""
+    working: int
+    """The log-probs' chunk and the one layer that is computed again."""
     runtime: int
     available: int
     offload: bool = False
@@ -67,7 +72,7 @@ class TrainPlan:
 
     @property
     def needed(self) -> int:
-        return self.base + self.head + self.adapter + self.activations + self.logprobs + self.runtime
+        return self.base + self.head + self.adapter + self.activations + self.working + self.runtime
 
     @property
     def fits(self) -> bool:
@@ -76,7 +81,7 @@ class TrainPlan:
     def sentence(self) -> str:
         parts = (
             f"{self.kind}: base {_gib(self.base)} + head {_gib(self.head)} + adapter {_gib(self.adapter)}"
-            f" + activations {_gib(self.activations)} + log-probs {_gib(self.logprobs)}"
+            f" + activations {_gib(self.activations)} + working {_gib(self.working)}"
         )
         said = f"{parts} = {_gib(self.needed)} of {_gib(self.available)} GiB"
         where = ", checkpoints in main memory" if self.offload else ""
@@ -97,17 +102,18 @@ def plan_training(
     width = 4 if not on_gpu and kind in ("gguf", "fp32") else 2
     dense = sizes.hidden * sizes.vocabulary
     base = sizes.blocks if kind == "gguf" else int(sizes.linears * _BYTES[kind])
-    embedding = sizes.head_blocks if kind == "gguf" else dense * width
-    layer = _layer_bytes(sizes, tokens, width)
+    embedding = sizes.vocabulary_blocks if kind == "gguf" else 0 if sizes.tied else dense * width
+    logprobs = min(chunk_tokens, tokens) * sizes.vocabulary * 8
     kept = 0 if offload else sizes.layers * tokens * sizes.hidden * width
-    scratch = sizes.inner * sizes.hidden * 4 * 2 if kind == "gguf" else 0  # the largest layer's numbers, made twice
+    scratch = sizes.inner * sizes.hidden * 4 * 2 if kind == "gguf" else 0  # the largest matrix's numbers, made twice
+    layer = _layer_bytes(sizes, tokens, width) + scratch
     return TrainPlan(
         kind=kind,
-        base=base + (0 if sizes.tied else embedding),
+        base=base + embedding,
         head=dense * width,
         adapter=_ADAPTER_BYTES * sizes.adapter(rank),
-        activations=kept + layer + scratch,
-        logprobs=chunk_tokens * sizes.vocabulary * 8 + tokens * sizes.hidden * 4,
+        activations=kept,
+        working=layer + logprobs if on_gpu else max(layer, logprobs),
         runtime=_GPU_RUNTIME if on_gpu else 0,
         available=available,
         offload=offload,
@@ -124,7 +130,7 @@ def choose_base(plans: Mapping[BaseKind, TrainPlan]) -> tuple[BaseKind, str]:
     return least.kind, f"{least.kind} is the smallest, and even that does not fit"
 
 
-def sizes_of(fields: Mapping[str, Any], blocks: int, head_blocks: int, *, tied: bool) -> Sizes:
+def sizes_of(fields: Mapping[str, Any], blocks: int, vocabulary_blocks: int, *, tied: bool) -> Sizes:
     """From a GGUF's metadata and the bytes of its matrices."""
 
     def own(name: str) -> int:
@@ -138,7 +144,7 @@ def sizes_of(fields: Mapping[str, Any], blocks: int, head_blocks: int, *, tied: 
         layers=own("block_count"),
         vocabulary=len(fields["tokenizer.ggml.tokens"]),
         blocks=blocks,
-        head_blocks=head_blocks,
+        vocabulary_blocks=vocabulary_blocks,
         tied=tied,
     )
 

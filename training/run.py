@@ -144,8 +144,8 @@ def model_sizes(model: InstalledModel) -> Sizes:
         raise UsageError(f"{model.name} is no qwen2 model; only those can be trained.")
     by_name = {tensor.name: int(tensor.n_bytes) for tensor in reader.tensors}
     linears = sum(size for name, size in by_name.items() if name.startswith("blk.") and name.endswith("weight"))
-    head = by_name.get("output.weight", by_name["token_embd.weight"])
-    return sizes_of(fields, linears, head, tied="output.weight" not in by_name)
+    vocabulary = by_name["token_embd.weight"] + by_name.get("output.weight", 0)
+    return sizes_of(fields, linears, vocabulary, tied="output.weight" not in by_name)
 
 
 def _chosen(config: Config, sizes: Sizes, tokens: int, available: int, *, on_gpu: bool) -> TrainPlan:

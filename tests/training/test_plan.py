@@ -8,7 +8,7 @@ from training.plan import GIB, Sizes, choose_base, plan_training
 
 SEVEN_B = Sizes(
     **{"hidden": 3584, "inner": 18944, "kv": 512, "layers": 28, "vocabulary": 152_064},
-    **{"blocks": int(3.4 * GIB), "head_blocks": int(0.4 * GIB), "tied": False},
+    **{"blocks": int(3.4 * GIB), "vocabulary_blocks": int(0.8 * GIB), "tied": False},
 )
 
 
