@@ -99,6 +99,9 @@ class TrainingSettings:
     """How many held-out briefs a new adapter is compared on."""
     gate_seeds: int = 2
     updates: int = 2
+    lessons: Literal["auto", "warm start", "step grpo", "both"] = "auto"
+    """Whether updates imitate the best or follow the step rewards; `auto` goes by the stage, `both` does one of the
+    first and then the other."""
     max_tokens: int = 0
     """Most tokens of a reply on a night; 0: as the profile says."""
     learning_rate: float = 1e-5

@@ -17,13 +17,14 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
+from math import ceil
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol
 
 import msgspec
 
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, UsageError
 from appliance.ledger import Ledger, Night, NightState
 from appliance.steps import RunRequest
 from appliance.store import Run, Store
@@ -32,7 +33,7 @@ from training.groups import page_of, step_groups, step_reward
 from training.guards import flags_of
 from training.step_grpo import Report, StepGroup, Trainer, TrainSettings
 from training.teacher import taught_groups
-from training.warm_start import Stage, accepted, imitation, stage_of
+from training.warm_start import Lesson, Lessons, Stage, accepted, lessons_of, stage_of
 
 PURPOSE, NIGHT = "purpose", "night"
 HELD_OUT_SHARE = 0.3
@@ -41,6 +42,8 @@ CONFIRM_LOWER = -0.3
 """Of 10. A champion whose second measure leaves room for more loss than this is taken back."""
 _CONFIRM_SEEDS = 500
 """Where the seeds of the second measure begin: the gate of the same night has others."""
+REPLAY_SHARE = 0.2
+"""Of what a night imitates, how much was good in earlier nights: so that it is not forgotten."""
 _SITES = 500
 """Sites of people that are looked at, the latest."""
 
@@ -85,7 +88,8 @@ class NightSettings:
     gate_briefs: int = 8
     gate_seeds: int = 2
     seed: int = 1
-    warm_start: bool = True
+    lessons: Lessons = "auto"
+    """What the updates do: as the stage has it, only this or that, or first one and then the other."""
     learn_from_sites: bool = False
     """Whether good sites that people asked for are imitated too."""
     train: TrainSettings = field(default_factory=TrainSettings)
@@ -97,6 +101,26 @@ def begin_night(ledger: Ledger, settings: NightSettings) -> Night:
     model = settings.request.model
     first: NightState = "confirm" if ledger.unconfirmed(model) else "collect"
     return ledger.begin_night(model, {"settings": msgspec.to_builtins(settings)}, first)
+
+
+def begin_warm_start(ledger: Ledger, settings: NightSettings, weights: str) -> Night:
+    """A night that draws nothing: it imitates what earlier nights, a teacher and consenting people's sites have."""
+    model = settings.request.model
+    told = msgspec.to_builtins(replace(settings, lessons="warm start"))
+    data = {"settings": told, "parent": ledger.champion(model), "weights": weights, "rollouts": []}
+    return ledger.begin_night(model, data, "freeze")
+
+
+def begin_gate(ledger: Ledger, settings: NightSettings, adapter: str, weights: str) -> Night:
+    """A night that only compares an adapter with what serves. Raises UsageError for one that cannot be."""
+    row, model = ledger.adapter(adapter), settings.request.model
+    champion = ledger.champion(model)
+    if row.model != model or row.weights != weights:
+        raise UsageError(f"Adapter {adapter} was trained on another file than the {model} that is installed here.")
+    if adapter == champion:
+        raise UsageError(f"Adapter {adapter} serves already; the night after its promotion measures it again.")
+    data = {"settings": msgspec.to_builtins(settings), "parent": champion, "weights": weights, "adapter": adapter}
+    return ledger.begin_night(model, data, "gate")
 
 
 def settings_of(night: Night) -> NightSettings:
@@ -128,6 +152,8 @@ class Frozen:
     examples: tuple[StepGroup, ...]
     taught: tuple[StepGroup, ...] = ()
     """A teacher's, imitated whatever their score."""
+    replayed: tuple[StepGroup, ...] = ()
+    """Chosen from earlier nights, each step worth 1."""
 
 
 class NightWork:
@@ -208,44 +234,54 @@ class NightWork:
         sites = self._sites_of_people() if self.settings.learn_from_sites else []
         examples = step_groups(self.store, [*night.data["rollouts"], *sites], policy, on_policy=False)
         taught = taught_groups(self.store.folder, self.machine.weights)
-        good = sum(len(group.trajectories) for group in accepted(examples.groups))
-        if not found.groups and not good and not taught:
+        best, earlier = accepted(examples.groups), self._earlier(night)
+        good = sum(len(group.trajectories) for group in best)
+        replayed = earlier if not night.data["rollouts"] else self._some(earlier, good)
+        lessons = lessons_of(
+            self.settings.lessons,
+            self._stage(night, good),
+            self.settings.updates,
+            good=bool(best or taught or replayed),
+            groups=bool(found.groups),
+        )
+        if not lessons:
             why = ", ".join(f"{count} {reason}" for reason, count in sorted(found.left_out.items()))
             return self.ledger.advance(night, "done", night.data, f"nothing to learn from ({why or 'no steps'})")
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / ROLLOUTS, msgspec.json.encode(Frozen(found.groups, examples.groups, tuple(taught))))
+        kept = Frozen(found.groups, examples.groups, tuple(taught), tuple(replayed))
+        write_whole(self.folder / ROLLOUTS, msgspec.json.encode(kept))
         earned = [step.reward.total for group in found.groups for chain in group.trajectories for step in chain]
         scored = [total for total in earned if total is not None]
         told = {
             "reward": fmean(scored) if scored else None,
             **{"groups": len(found.groups), "left_out": found.left_out, "flags": found.flags},
-            **{"accepted": good, "taught": len(taught), "stage": self._stage(night, good)},
+            **{"accepted": good, "taught": len(taught), "replayed": len(replayed), "lessons": lessons},
         }
         return self.ledger.advance(night, "train", {**night.data, **told})
 
     def train(self, night: Night) -> Night:
-        settings, chosen = self._lesson(night, self._frozen())
-        trainer = self.machine.trainer(settings, night.data["parent"])
+        frozen, lessons = self._frozen(), night.data["lessons"]
+        trainer = self.machine.trainer(self.settings.train, night.data["parent"])
         reports: list[dict[str, Any]] = []
         checkpoint = self.folder / CHECKPOINT
         if checkpoint.exists() or checkpoint.with_name(CHECKPOINT + ".old").exists():
             reports = trainer.resume(checkpoint)["reports"]
-        while len(reports) < self.settings.updates:
+        for lesson in lessons[len(reports) :]:
             self.pause()
-            report = trainer.update(chosen)
+            report = trainer.update(groups_of(frozen, lesson), imitates=lesson == "imitate")
             if report is None:
                 raise NightStopped
-            reports.append(told_report(report))
-            if report.outcome != "updated":
-                return self.ledger.advance(
-                    night, "done", {**night.data, "reports": reports}, f"no update: {report.outcome}"
-                )
+            reports.append({"lesson": lesson, **told_report(report)})
+            if report.outcome != "updated":  # what was learned before it is not lost
+                break
             trainer.save(checkpoint, {"reports": reports})
-        return self.ledger.advance(night, "export", {**night.data, "reports": reports})
+        data = {**night.data, "reports": reports}
+        if reports[0]["outcome"] != "updated":
+            return self.ledger.advance(night, "done", data, f"no update: {reports[0]['outcome']}")
+        return self.ledger.advance(night, "export", data)
 
     def export(self, night: Night) -> Night:
-        settings, _ = self._lesson(night, self._frozen())
-        trainer = self.machine.trainer(settings, night.data["parent"])
+        trainer = self.machine.trainer(self.settings.train, night.data["parent"])
         trainer.resume(self.folder / CHECKPOINT)
         scratch = self.folder / "adapter"
         shutil.rmtree(scratch, ignore_errors=True)
@@ -254,7 +290,7 @@ class NightWork:
         manifest = {
             **{"id": adapter, "parent": night.data["parent"], "model": night.model, "weights": self.machine.weights},
             **{"night": night.id, "reports": night.data["reports"], "parity": figures, "groups": night.data["groups"]},
-            "settings": json.loads(json.dumps(asdict(settings))),
+            "settings": json.loads(json.dumps(asdict(self.settings.train))),
         }
         write_whole(scratch / "manifest.json", json.dumps(manifest, indent=1).encode())
         target = self.store.folder / "adapters" / adapter
@@ -331,18 +367,29 @@ class NightWork:
         so_far = good + sum(one.data.get("accepted", 0) for one in before)
         return stage_of(so_far, without if any(promoted) else 0, promoted[:1] == [True])
 
-    def _lesson(self, night: Night, frozen: Frozen) -> tuple[TrainSettings, Sequence[StepGroup]]:
-        """Imitation of the best and of a teacher's while it is the stage for it, else the policy gradient."""
-        good = [*accepted(frozen.examples), *frozen.taught]
-        imitates = bool(good) and self.settings.warm_start and night.data["stage"] == "warm start"
-        if imitates or not frozen.groups:
-            return imitation(self.settings.train), good
-        return self.settings.train, frozen.groups
+    def _earlier(self, night: Night) -> list[StepGroup]:
+        """What earlier nights of this very file found worth imitating, the newest first."""
+        found: list[StepGroup] = []
+        for one in self.ledger.nights():
+            kept = self.folder.parent / str(one.id) / ROLLOUTS
+            if one.id < night.id and one.data.get("weights") == self.machine.weights and kept.exists():
+                found += accepted(msgspec.json.decode(kept.read_bytes(), type=Frozen).examples)
+        return found
+
+    def _some(self, earlier: Sequence[StepGroup], good: int) -> Sequence[StepGroup]:
+        count = min(len(earlier), ceil(good * REPLAY_SHARE))
+        return random.Random(self.settings.seed).sample(earlier, count)
 
     def _sites_of_people(self) -> list[str]:
         model = self.settings.request.model
         runs = self.store.runs(status="done", limit=_SITES, for_people=True)
         return [run.id for run in runs if run.request.model == model]
+
+
+def groups_of(frozen: Frozen, lesson: Lesson) -> Sequence[StepGroup]:
+    if lesson == "step grpo":
+        return frozen.groups
+    return [*accepted(frozen.examples), *frozen.taught, *frozen.replayed]
 
 
 def site_result(store: Store, run: Run) -> SiteResult:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 import torch
 from gguf import GGUFReader
@@ -25,7 +27,15 @@ from training.gpu import card_states
 from training.logprobs import CHUNK_TOKENS
 from training.lora import LoraSettings
 from training.machine import NightMachine
-from training.night import NightSettings, NightStopped, NightWork, begin_night, settings_of
+from training.night import (
+    NightSettings,
+    NightStopped,
+    NightWork,
+    begin_gate,
+    begin_night,
+    begin_warm_start,
+    settings_of,
+)
 from training.plan import GIB, ORDER, Sizes, TrainPlan, choose_base, plan_training, sizes_of
 from training.step_grpo import TrainSettings
 
@@ -35,22 +45,40 @@ PLANNED_TOKENS = (4096, 16384)
 _LOOK_EVERY_S = 5.0
 
 
+Kind = Literal["night", "warm-start", "gate"]
+
+
 def run_night(
-    config: Config, store: Store, model: str, seed: int | None, ends: str | None, say: Callable[[str], None]
+    config: Config,
+    store: Store,
+    model: str,
+    seed: int | None,
+    ends: str | None,
+    say: Callable[[str], None],
+    kind: Kind = "night",
+    adapter: str = "",
 ) -> Night:
     """Begin a night, or go on with the one that is open, until it is over or the time is. Raises UsageError.
 
-    Without a seed each night has its own, so that no two learn from the same briefs.
+    Without a seed each night has its own, so that no two learn from the same briefs. The kinds that are only a part of
+    a night are never begun while another is open.
     """
     ledger = Ledger(store)
     chance = seed if seed is not None else 1 + max((night.id for night in ledger.nights(1)), default=0)
-    night = ledger.open_night() or begin_night(ledger, night_settings(config, model, chance))
+    settings = night_settings(config, model, chance)
+    match kind:
+        case "night":
+            night = ledger.open_night() or begin_night(ledger, settings)
+        case "warm-start":
+            night = begin_warm_start(ledger, settings, shelf(config).get(model).weights.sha256)
+        case "gate":
+            night = begin_gate(ledger, settings, adapter, shelf(config).get(model).weights.sha256)
     its = settings_of(night)
     installed = shelf(config).get(night.model)
     plan, why = base_plan(config, installed, its.train.most_tokens)
     say(f"night {night.id}: {night.model}, base {why}")
-    end = _end(ledger, ends)
-    pause = _pauser(store, end)
+    is_over = Deadline(_end(ledger, ends))
+    pause = _pauser(store, is_over)
     weights = installed.weights.sha256
     lora = LoraSettings(rank=config.training.rank, alpha=2.0 * config.training.rank)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -63,7 +91,7 @@ def run_night(
         plan=plan,
         lora=lora,
         pause=pause,
-        pause_waiting=lambda: _until(end),
+        pause_waiting=is_over,
         weights=weights,
         device=device,
         most_watts=config.training.max_watts,
@@ -97,6 +125,7 @@ def night_settings(config: Config, model: str, seed: int) -> NightSettings:
         gate_briefs=its.gate_briefs,
         gate_seeds=its.gate_seeds,
         seed=seed,
+        lessons=its.lessons,
         learn_from_sites=its.learn_from_sites,
         train=TrainSettings(learning_rate=its.learning_rate),
     )
@@ -176,28 +205,45 @@ def _plan(config: Config, sizes: Sizes, kind: BaseKind, tokens: int, available: 
     return offloaded if on_gpu and offloaded.fits and not plain.fits else plain
 
 
+class Deadline:
+    """Called often; raises NightStopped when the night is over. None: never.
+
+    The end is a time of the clock on the wall, so that a night in which the clocks change ends when it should. A clock
+    that is set back does not make the night longer than it was to be, and an hour.
+    """
+
+    def __init__(
+        self,
+        ends: datetime | None,
+        clock: Callable[[], datetime] = datetime.now,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ends, self._clock, self._steady, self._began = ends, clock, steady, steady()
+        self._longest = (ends - clock() + timedelta(hours=1)).total_seconds() if ends else math.inf
+
+    def __call__(self) -> None:
+        if self._ends and (self._clock() >= self._ends or self._steady() - self._began >= self._longest):
+            raise NightStopped
+
+
 def _end(ledger: Ledger, ends: str | None) -> datetime | None:
-    now = datetime.now().astimezone()
+    """On the wall, without a time zone."""
+    now = datetime.now()
     if ends:
-        until = datetime.combine(now.date(), read_time(ends), now.tzinfo)
+        until = datetime.combine(now.date(), read_time(ends))
         return until if until > now else until + timedelta(days=1)
     schedule = ledger.schedule()
-    window = current_window(schedule, now) if schedule else None
-    return window.ends if window else None
+    window = current_window(schedule, now.astimezone()) if schedule else None
+    return window.ends.replace(tzinfo=None) if window else None
 
 
-def _until(end: datetime | None) -> None:
-    if end is not None and datetime.now().astimezone() >= end:
-        raise NightStopped
-
-
-def _pauser(store: Store, end: datetime | None) -> Callable[[], None]:
+def _pauser(store: Store, is_over: Callable[[], None]) -> Callable[[], None]:
     """Stops the night at its end, and for a site that a user waits for. Asked often, so it looks only now and then."""
     looked = 0.0
 
     def pause() -> None:
         nonlocal looked
-        _until(end)
+        is_over()
         if time.monotonic() - looked < _LOOK_EVERY_S:
             return
         looked = time.monotonic()

@@ -57,14 +57,12 @@ class TrainSettings:
     """Per token between server and trainer; above it the update is refused."""
     most_vetoed: float = 0.2
     """Share of trained tokens on steps where the engines disagree; above it the update is refused."""
-    imitates: bool = False
-    """The tokens are somebody's who is not to be caught up with step by step but imitated: no correction for how likely
-    they were there."""
     checkpointing: bool = True
     advantages: AdvantageSettings = field(default_factory=AdvantageSettings)
     loss: LossSettings = field(default_factory=LossSettings)
 
 
+_IMITATION_RATE = 10.0
 Outcome = Literal["updated", "no signal", "engines differ", "not finite"]
 
 
@@ -111,18 +109,24 @@ class Trainer:
             for layer in self._base.model.layers:
                 layer.training = True  # else it keeps everything; only the layer itself, so that nothing is dropped out
 
-    def update(self, groups: Sequence[StepGroup]) -> Report | None:
-        """One update from these groups; None when it was stopped on the way."""
-        parts, report = prepared(groups, self.settings)
+    def update(self, groups: Sequence[StepGroup], *, imitates: bool = False) -> Report | None:
+        """One update from these groups; None when it was stopped on the way.
+
+        With `imitates` each step's advantage is its reward, whoever wrote it: no correction for how likely its tokens
+        were there, and ten times the learning rate.
+        """
+        parts, report = prepared(groups, imitation(self.settings) if imitates else self.settings)
         if not any(part.trained for part in parts):
             return report
-        old = self._before(parts)
+        old = self._before(parts, imitates)
         if old is None:
             return None
         masks = [trained_tokens(one, self.settings.loss) for one in old]
         report = self._compared(report, old, masks)
         if report.outcome != "updated":
             return report
+        for held in self._optimiser.param_groups:
+            held["lr"] = self.settings.learning_rate * (_IMITATION_RATE if imitates else 1.0)
         for _ in range(self.settings.epochs):
             stepped = self._epoch(parts, old, masks, report)
             if stepped is None or stepped.outcome != "updated":
@@ -131,7 +135,7 @@ class Trainer:
         self.updates += 1
         return report
 
-    def _before(self, parts: Sequence[Tokens]) -> list[Turned] | None:
+    def _before(self, parts: Sequence[Tokens], imitates: bool) -> list[Turned] | None:
         """Each part's tokens with their log-probs before the update."""
         found = []
         for part in parts:
@@ -139,7 +143,7 @@ class Trainer:
                 return None
             with torch.no_grad():
                 one = turned(part, self.logprobs(part))
-                found.append(replace(one, rollout=one.old) if self.settings.imitates else one)
+                found.append(replace(one, rollout=one.old) if imitates else one)
         return found
 
     def _compared(self, report: Report, old: Sequence[Turned], masks: Sequence[Tensor]) -> Report:
@@ -218,6 +222,11 @@ class Trainer:
         torch.set_rng_state(state["random"])
         self.updates = state["updates"]
         return told
+
+
+def imitation(settings: TrainSettings) -> TrainSettings:
+    """The same settings where a step's advantage is its reward: no baseline, no negative samples."""
+    return replace(settings, advantages=AdvantageSettings(credit="accept"))
 
 
 def prepared(groups: Sequence[StepGroup], settings: TrainSettings) -> tuple[list[Tokens], Report]:

@@ -7,16 +7,17 @@ that stopping there is learned too; what was rejected on the way is left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from statistics import fmean
 from typing import Literal
 
-from training.advantages import AdvantageSettings
 from training.rewards import StepReward
-from training.step_grpo import StepGroup, TrainSettings, TrainStep
+from training.step_grpo import StepGroup, TrainStep
 
 Stage = Literal["warm start", "step grpo"]
+Lesson = Literal["imitate", "step grpo"]
+Lessons = Literal["auto", "warm start", "step grpo", "both"]
 ENOUGH_ACCEPTED = 300
 
 
@@ -59,9 +60,17 @@ def stage_of(accepted_so_far: int, nights_without_candidate: int, last_was_promo
     return "step grpo"
 
 
-def imitation(settings: TrainSettings) -> TrainSettings:
-    """The same settings for what is to be imitated: each step's advantage is its reward, 1, whoever wrote it."""
-    return replace(settings, imitates=True, advantages=AdvantageSettings(credit="accept"))
+def lessons_of(asked: Lessons, stage: Stage, updates: int, *, good: bool, groups: bool) -> tuple[Lesson, ...]:
+    """What each update of a night does. `auto` follows the stage and learns from groups where nothing can be imitated;
+    `both` imitates once and goes on from there. Empty where there is nothing to learn from in the way that was asked
+    for."""
+    grpo: tuple[Lesson, ...] = ("step grpo",) if groups else ()
+    imitate: tuple[Lesson, ...] = ("imitate",) if good else ()
+    if asked == "both":
+        return (imitate + grpo * updates)[:updates]
+    if asked == "step grpo" or (asked == "auto" and (stage == "step grpo" or not good)):
+        return grpo * updates
+    return imitate * updates
 
 
 def _best(trajectory: Sequence[TrainStep]) -> tuple[float, tuple[TrainStep, ...]]:

@@ -113,10 +113,35 @@ def night(model: str | None, seed: int | None, ends: str | None) -> int:
 
     A night that was stopped or killed goes on where it stood.
     """
+    return _work(model, seed, ends)
+
+
+@command.command("warm-start")
+@click.option("--model", help="An installed model.  [default: the one that writes]")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Which held-out briefs.")
+@click.option("--until", "ends", help="Stop at this time of the clock; `appliance train night` goes on.")
+def warm_start(model: str | None, seed: int | None, ends: str | None) -> int:
+    """Imitate the best sites that earlier nights made and what was imported, without making new ones; then the gate."""
+    return _work(model, seed, ends, "warm-start")
+
+
+@command.command()
+@click.argument("adapter")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Which held-out briefs.")
+@click.option("--until", "ends", help="Stop at this time of the clock; `appliance train night` goes on.")
+def gate(adapter: str, seed: int | None, ends: str | None) -> int:
+    """Compare ADAPTER with what serves on held-out briefs, and serve it if it wins."""
+    config, _ = load_config(os.environ)
+    with Store(config.home) as store:
+        model = Ledger(store).adapter(adapter).model
+    return _work(model, seed, ends, "gate", adapter)
+
+
+def _work(model: str | None, seed: int | None, ends: str | None, kind: str = "night", adapter: str = "") -> int:
     run_night = _trainer().run_night
     config, _ = load_config(os.environ)
     with Store(config.home) as store:
-        ended = run_night(config, store, model or config.generate.model, seed, ends, say)
+        ended = run_night(config, store, model or config.generate.model, seed, ends, say, kind, adapter)
     print(
         f"night {ended.id} is {ended.state}: {ended.reason}"
         if ended.state in OVER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from contextlib import nullcontext
 from dataclasses import replace
@@ -9,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from appliance import token_record
+from appliance.errors import UsageError
 from appliance.ledger import Ledger
 from appliance.steps import RunRequest
 from appliance.store import TRAINER, WORKER, CompletionRecord, Store
@@ -18,7 +20,17 @@ from tests.training.test_step_grpo import FAST
 from tests.training.toy import policy
 from training.lora import save_lora
 from training.machine import NightMachine, WorkerEnded
-from training.night import NightSettings, NightStopped, NightWork, begin_night, is_held_out, split
+from training.night import (
+    NightSettings,
+    NightStopped,
+    NightWork,
+    begin_gate,
+    begin_night,
+    begin_warm_start,
+    groups_of,
+    is_held_out,
+    split,
+)
 from training.step_grpo import Trainer
 
 BRIEFS = tuple(f"A site for shop number {n} with a list and a form." for n in range(60))
@@ -30,7 +42,7 @@ SETTINGS = NightSettings(
     drafts=3,
     gate_briefs=8,
     gate_seeds=1,
-    warm_start=False,
+    lessons="step grpo",
     train=replace(FAST, most_kl=1e9, most_vetoed=1.0, loss=replace(FAST.loss, veto_log_ratio=1e9, veto_ratio=0.0)),
 )
 FREE = Sampling(temperature=1.0, top_p=1.0)
@@ -49,7 +61,7 @@ class Toybox:
 
     def __init__(self, store, gain=1.0, broken_export=0):
         self.store, self.gain, self.broken_export, self.made = store, gain, broken_export, []
-        self.score = float
+        self.score, self.works = float, 1.0
 
     def wait(self, run_ids):
         for run_id in run_ids:
@@ -65,7 +77,7 @@ class Toybox:
                 record = {"tokens": token_record.packed([said], FREE, drew)}
                 self.store.add_completion(run_id, n, CompletionRecord((("user", "go"),), "x", "stop", record))
                 step = full(
-                    built(n, min(5.0, self.score(n) + bonus), functionality=1.0, kind="draft"), run.request.brief
+                    built(n, min(5.0, self.score(n) + bonus), functionality=self.works, kind="draft"), run.request.brief
                 )
                 self.store.add_step(run_id, step, {}, (), {}, tip=None)
             self.store.set_status(run_id, "done", best=run.request.drafts)
@@ -222,6 +234,73 @@ class Flatbox(Toybox):
         self.score = lambda n: 2.0
 
 
+class Goodbox(Toybox):
+    """One draft of a brief is good and the others are not."""
+
+    def __init__(self, store, gain=1.0):
+        super().__init__(store, gain)
+        self.score, self.works = (lambda n: 4.0 if n == 1 else 0.0), 4.0
+
+
+def lessons(night):
+    return [(report["lesson"], report["outcome"]) for report in night.data["reports"]]
+
+
+def test_a_night_can_imitate_first_and_follow_the_rewards_from_there(store):
+    night = work(store, begun(store, lessons="both"), Goodbox(store))
+    assert lessons(night) == [("imitate", "updated"), ("step grpo", "updated")]
+    assert night.data["accepted"] == 2
+    assert night.reason.startswith("promoted")
+
+
+def test_what_was_learned_before_an_update_was_refused_is_not_lost(store):
+    strict = replace(SETTINGS.train, most_kl=0.0)  # imitated tokens are somebody's; those of the groups are compared
+    night = work(store, begun(store, lessons="both", train=strict), Goodbox(store))
+    assert lessons(night) == [("imitate", "updated"), ("step grpo", "engines differ")]
+    assert night.reason.startswith("promoted")
+
+
+def test_good_sites_of_earlier_nights_are_imitated_again_some_by_each_night_and_all_by_a_warm_start(store):
+    for seed in (1, 2):
+        night = work(store, begun(store, lessons="warm start", seed=seed), Goodbox(store, gain=0.0))
+        assert night.data["replayed"] == seed - 1  # a fifth of two, at least one
+    machine = Goodbox(store, gain=0.0)
+    night = work(store, begin_warm_start(Ledger(store), SETTINGS, "abc"), machine)
+    assert (night.data["replayed"], night.data["groups"], night.data["reward"]) == (4, 0, None)
+    assert lessons(night) == [("imitate", "updated")] * 2
+    assert {store.run(made).request.extras["purpose"] for made in machine.made} == {"gate"}
+    assert night.reason.startswith("rejected")
+
+
+def test_a_warm_start_in_an_empty_store_says_that_there_is_nothing(store):
+    night = work(store, begin_warm_start(Ledger(store), SETTINGS, "abc"), Toybox(store))
+    assert (night.state, night.reason) == ("done", "nothing to learn from (no steps)")
+
+
+def test_a_gate_of_its_own_brings_an_adapter_into_service_and_refuses_what_it_cannot_compare(store):
+    first = work(store, begun(store), Toybox(store, gain=0.0))
+    adapter, ledger = first.data["adapter"], Ledger(store)
+    with pytest.raises(UsageError, match="trained on another file"):
+        begin_gate(ledger, SETTINGS, adapter, "another")
+    with pytest.raises(UsageError, match="no adapter 0000"):
+        begin_gate(ledger, SETTINGS, "0000", "abc")
+    machine = Toybox(store)
+    night = work(store, begin_gate(ledger, replace(SETTINGS, seed=2), adapter, "abc"), machine)
+    assert night.reason.startswith(f"promoted {adapter}")
+    assert (ledger.champion("tiny"), len(machine.made)) == (adapter, 16)
+    with pytest.raises(UsageError, match="serves already"):
+        begin_gate(ledger, SETTINGS, adapter, "abc")
+
+
+def test_impossible_grades_teach_nothing_and_spoil_nothing(store):
+    machine = Toybox(store)
+    machine.score = lambda n: float("nan") if n == 1 else float(n)
+    night = work(store, begun(store), machine)
+    assert night.data["reward"] == 3.5  # drafts 2 and 3
+    assert all(math.isfinite(report["loss"]) for report in night.data["reports"])
+    assert night.reason.startswith("promoted")
+
+
 def test_equal_rewards_are_no_signal_and_make_no_adapter(store):
     night = work(store, begun(store, train_briefs=1), Flatbox(store))
     assert (night.state, night.reason) == ("done", "no update: no signal")
@@ -249,15 +328,14 @@ def test_sites_of_people_are_imitated_only_with_the_owners_consent(store, consen
         step = full(built(1, score, functionality=score, kind="draft"), "A bakery")
         store.add_step(run.id, step, {}, (), {}, tip=None)
         store.set_status(run.id, "done", best=1)
-    night = begun(store, briefs=(), warm_start=True, learn_from_sites=consent)
+    night = begun(store, briefs=(), lessons="auto", learn_from_sites=consent)
     work_ = NightWork(store, store.folder / "nights" / "1", Toybox(store), night)
     night = work_.freeze(work_.collect(night))
     if not consent:
         assert night.reason.startswith("nothing to learn from")
         return
-    settings, lesson = work_._lesson(night, work_._frozen())
-    assert settings.imitates
-    assert lesson[0].trajectories[0][0].turns[0].tokens == (42, 41, 42)
+    assert night.data["lessons"] == ["imitate", "imitate"]
+    assert groups_of(work_._frozen(), "imitate")[0].trajectories[0][0].turns[0].tokens == (42, 41, 42)
 
 
 def test_what_a_night_asks_of_every_site_is_kept_beside_whose_site_it_is(store):

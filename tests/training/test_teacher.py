@@ -97,7 +97,7 @@ def test_no_file_and_an_empty_one_are_said(tmp_path, model):
 def test_a_night_imitates_a_teacher(tmp_path, model):
     import_teacher(tmp_path, model, lines(tmp_path / "teacher.jsonl", TALK))
     with Store(tmp_path) as store:
-        night = work(store, begun(store, warm_start=True, briefs=()), Toybox(store))
-        assert (night.data["taught"], night.data["stage"]) == (1, "warm start")
-        assert [report["outcome"] for report in night.data["reports"]] == ["updated", "updated"]
-        assert Ledger(store).adapters()[0].manifest["settings"]["imitates"]
+        night = work(store, begun(store, lessons="auto", briefs=()), Toybox(store))
+        assert night.data["taught"] == 1
+        reports = Ledger(store).adapters()[0].manifest["reports"]
+        assert [(report["lesson"], report["outcome"]) for report in reports] == [("imitate", "updated")] * 2

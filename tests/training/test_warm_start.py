@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 import torch
 
 from tests.training.test_step_grpo import FAST
 from tests.training.toy import policy
 from training.batches import Turn
 from training.rewards import UNSCORED, StepReward, reward
-from training.step_grpo import StepGroup, Trainer, TrainStep
-from training.warm_start import accepted, imitation, stage_of
+from training.step_grpo import StepGroup, Trainer, TrainStep, imitation, prepared
+from training.warm_start import accepted, lessons_of, stage_of
 
 BAD = reward(None, None, is_malformed=True)
 
@@ -54,21 +57,19 @@ def test_malformed_turns_are_not_imitated():
 
 def test_imitation_makes_what_was_chosen_likelier_whoever_wrote_it():
     model = policy(0, width=32, layers=1)
-    trainer = Trainer(model, imitation(FAST))
+    trainer = Trainer(model, replace(FAST, learning_rate=FAST.learning_rate / 10))
     group = StepGroup(
         "bakery", ((TrainStep(StepReward(1.0), (Turn((1, 2, 3), (40, 50, 60), (-99.0,) * 3, 0, None),)),),)
     )
 
     def likely():
-        from training.step_grpo import prepared
-
-        (part,), _ = prepared([group], trainer.settings)
+        (part,), _ = prepared([group], imitation(FAST))
         with torch.no_grad():
             return trainer.logprobs(part).sum().item()
 
     before = likely()
     for _ in range(3):
-        assert trainer.update([group]).outcome == "updated"
+        assert trainer.update([group], imitates=True).outcome == "updated"
     assert likely() > before + 1
 
 
@@ -77,3 +78,21 @@ def test_imitation_comes_first_and_again_when_nothing_wins():
     assert stage_of(400, 0, last_was_promoted=False) == "step grpo"
     assert stage_of(400, 0, last_was_promoted=True) == "warm start"
     assert stage_of(400, 2, last_was_promoted=False) == "warm start"
+
+
+@pytest.mark.parametrize(
+    ("asked", "stage", "good", "groups", "lessons"),
+    [
+        ("auto", "warm start", True, True, ["imitate"] * 3),
+        ("auto", "warm start", False, True, ["step grpo"] * 3),
+        ("auto", "step grpo", True, True, ["step grpo"] * 3),
+        ("auto", "step grpo", True, False, []),
+        ("step grpo", "warm start", True, False, []),
+        ("warm start", "step grpo", False, True, []),
+        ("both", "warm start", True, True, ["imitate", "step grpo", "step grpo"]),
+        ("both", "warm start", False, True, ["step grpo"] * 3),
+        ("both", "warm start", True, False, ["imitate"]),
+    ],
+)
+def test_a_nights_updates_do_what_was_asked_for_or_what_its_stage_says(asked, stage, good, groups, lessons):
+    assert list(lessons_of(asked, stage, 3, good=good, groups=groups)) == lessons
