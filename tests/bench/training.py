@@ -5,7 +5,7 @@ tiny_steps_*             the same where each step wants another class: pooled ba
 resume_max_diff          the largest difference between a training that was stopped and resumed and one that was not
 logprob_value_diff       chunked log-probs against the whole softmax: value and gradient
 logprob_memory_ratio     chunked over whole, at 16,384 tokens × 151,936: measured at two lengths and extended in a line
-logprob_time_ratio       chunked over TRL's own computation (asks for `trl`), forward and backward, side by side
+logprob_time_ratio*      over TRL's own, with whole logits and in chunks (asks for `trl`), forward and backward
 memory_*                 bytes of live tensors at the peak of an update, and what the plan said
 mismatch_*, kl_*         tokens sampled by the served engine, scored by the trainer over a base of that kind
 adapter_parity           trainer with adapter against engine with adapter, less the base's own difference
@@ -99,12 +99,10 @@ class Bench:
         long = {name: extended(LENGTHS, peak, LONG) for name, peak in peaks.items()}
         self.figures["logprob_peaks_mib"] = {name: _rounded(peak) for name, peak in peaks.items()}
         self.figures["logprob_memory_ratio"] = round(long["chunked"] / long["whole"], 4)
-        seconds = {name: child(name, LENGTHS[0]) for name in ("chunked", "trl")}
-        if "missing" in seconds["trl"]:
-            self.figures["logprob_time_ratio"] = None
-            self.figures["logprob_time_why"] = seconds["trl"]["missing"]
-        else:
-            self.figures["logprob_time_ratio"] = round(seconds["chunked"]["seconds"] / seconds["trl"]["seconds"], 3)
+        ours = child("chunked", LENGTHS[0])["seconds"]
+        for key, name in (("logprob_time_ratio", "trl"), ("logprob_time_ratio_chunked", "trl_chunked")):
+            theirs = child(name, LENGTHS[0])
+            self.figures[key] = round(ours / theirs["seconds"], 3) if "seconds" in theirs else theirs["missing"]
 
     def memory(self) -> None:
         """An update of one sequence over the served blocks; the allocator's own record of live tensors, not RSS."""
@@ -249,7 +247,20 @@ def trl_logprobs(hidden: torch.Tensor, head: torch.Tensor, labels: torch.Tensor)
     return found
 
 
-WAYS = {"whole": whole_logprobs, "chunked": token_logprobs, "trl": trl_logprobs}
+def trl_chunked_logprobs(hidden: torch.Tensor, head: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    from trl.trainer import utils
+
+    apply, chunk = utils._ChunkedLogProbFunction.apply, utils._CHUNKED_LOGPROB_CHUNK_SIZE
+    found: torch.Tensor = apply(hidden, head, None, labels, 1.0, chunk, None, 1.0, ())[0]
+    return found
+
+
+WAYS = {
+    "whole": whole_logprobs,
+    "chunked": token_logprobs,
+    "trl": trl_logprobs,
+    "trl_chunked": trl_chunked_logprobs,
+}
 
 
 def child(name: str, tokens: int) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class Toybox:
                 record = {"tokens": token_record.packed([said], FREE, drew)}
                 self.store.add_completion(run_id, n, CompletionRecord((("user", "go"),), "x", "stop", record))
                 step = full(
-                    built(n, min(5.0, self.score(n) + bonus), functionality=self.works, kind="draft"), run.request.brief
+                    built(n, min(self.score(n) + bonus, 5.0), functionality=self.works, kind="draft"), run.request.brief
                 )
                 self.store.add_step(run_id, step, {}, (), {}, tip=None)
             self.store.set_status(run_id, "done", best=run.request.drafts)
@@ -294,9 +294,9 @@ def test_a_gate_of_its_own_brings_an_adapter_into_service_and_refuses_what_it_ca
 
 def test_impossible_grades_teach_nothing_and_spoil_nothing(store):
     machine = Toybox(store)
-    machine.score = lambda n: float("nan") if n == 1 else float(n)
+    machine.score, machine.works = (lambda n: float("nan") if n == 1 else float(n)), float("nan")
     night = work(store, begun(store), machine)
-    assert night.data["reward"] == 3.5  # drafts 2 and 3
+    assert night.data["reward"] == 2.5  # of drafts 2 and 3: the first has no grade at all
     assert all(math.isfinite(report["loss"]) for report in night.data["reports"])
     assert night.reason.startswith("promoted")
 
