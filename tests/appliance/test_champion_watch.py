@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
-from appliance.champion_watch import ChampionWatch, worse_by_chance
+from appliance.champion_watch import ChampionWatch, asked_again, worse_by_chance
 from appliance.ledger import Ledger
 from appliance.steps import RunRequest
 from appliance.store import Store
@@ -22,7 +24,8 @@ def store(tmp_path):
 def sites(store, pages, *, has_steps=True, **request):
     """A site each, oldest first; those that are False have no page."""
     for page in pages:
-        run = store.add_run(RunRequest(brief="A bakery", profile="small", model="tiny", **request))
+        brief = request.get("brief") or f"A bakery in {uuid4()} Street"
+        run = store.add_run(RunRequest(**{"profile": "small", "model": "tiny", **request, "brief": brief}))
         if has_steps:
             store.add_step(run.id, step(1, error=not page), {}, (), {}, tip=None)
         store.set_status(run.id, "done" if page else "failed", best=1 if page else None)
@@ -57,7 +60,28 @@ def test_more_failures_than_chance_allows_take_it_back(store):
     sites(store, [False, True] * 5)
     champion, told = looked(store)
     assert champion == ""
-    assert "5 of 10 sites had no page, 0 of 20 before it" in told[0]
+    assert "5 of 10 sites had no page or were asked for again, 0 of 20 before it" in told[0]
+
+
+def test_sites_that_people_ask_for_once_more_count_against_it(store):
+    sites(store, [True] * 20)
+    promoted(store)
+    sites(store, [True] * 3)
+    assert looked(store) == ("ad1", [])
+    for name in ("cafe", "shop"):
+        sites(store, [True] * 3, brief=f"A {name}")
+    champion, told = looked(store)
+    assert champion == ""
+    assert "4 of 9 sites had no page or were asked for again, 0 of 20 before it" in told[0]
+
+
+def test_going_on_with_a_site_is_not_asking_for_it_again_nor_is_the_same_wish_days_later(store):
+    runs = [store.add_run(RunRequest(brief="A bakery", profile="small", model="tiny")) for _ in range(2)]
+    first = replace(runs[0], created_at="2026-01-01T00:00:00.000+00:00")
+    later = replace(runs[1], created_at="2026-01-02T00:00:00.001+00:00")
+    assert asked_again([later, first]) == set()
+    assert asked_again([replace(later, created_at=first.created_at), first]) == {first.id}
+    assert asked_again([replace(later, created_at=first.created_at, origin_run=first.id), first]) == set()
 
 
 @pytest.mark.parametrize("pages", [[True], [False, False], [False, False, True], [True, False] * 2])
