@@ -24,6 +24,8 @@ COMMANDS = {
     "train": "Train a model on its own scores; promote what it learned or roll it back.",
     "schedule": "Say when the box may train.",
     "bench": "Measure whether the loop pays, by executable checks; test the judges.",
+    "backup": "Write sites, scores, adapters and settings into one file.",
+    "restore": "Bring a backup back, or check one.",
     "doctor": "Say what this machine has and what is missing.",
     "config": "Show every setting and where it comes from.",
 }

@@ -8,6 +8,7 @@
     ├── RunBusy             (RuntimeError)  the run is being worked on elsewhere
     ├── NothingToExport     (LookupError)   no step of the run has a valid page
     ├── ExportRefused       (OSError)       the target folder cannot be written
+    ├── BackupRefused       (ValueError)    a backup cannot be written, or is none, or would replace something
     ├── StoreFull           (OSError)       the data folder's disk is full
     ├── StoreBroken         (RuntimeError)  the database cannot be read
     └── PartMissing         (RuntimeError)  the machine lacks something; the message names it
@@ -48,6 +49,10 @@ class NothingToExport(ApplianceError, LookupError):
 
 
 class ExportRefused(ApplianceError, OSError):
+    exit_code = 2
+
+
+class BackupRefused(ApplianceError, ValueError):
     exit_code = 2
 
 

@@ -12,7 +12,7 @@ from appliance.privileges import Account, unreadable_for
 
 HANDED_OVER_MAX_BYTES = 1024 * 1024
 FILE_OPTIONS = ("--checklist", "--image", "--projector")
-FILE_COMMANDS = (("models", "import"), ("restore",), ("bundle", "install"), ("bundle", "verify"))
+FILE_COMMANDS = (("models", "import"), ("backup",), ("restore",), ("bundle", "install"), ("bundle", "verify"))
 
 
 def option_path(words: Sequence[str], option: str) -> Path | None:
@@ -40,7 +40,7 @@ def named_files(words: Sequence[str]) -> Mapping[int, tuple[str, Path]]:
     """By the word's place: what stands before the path in it, and the path."""
     found: dict[int, tuple[str, Path]] = {}
     for index, word in enumerate(words):
-        before = words[:index]
+        before = [each for each in words[:index] if not each.startswith("-") or each in FILE_OPTIONS]
         option = next((each for each in FILE_OPTIONS if word.startswith(f"{each}=")), None)
         if word.startswith("@") and len(word) > 1:
             found[index] = ("@", Path(word[1:]).absolute())

@@ -2,7 +2,7 @@
 
 Steps are appended and never edited; backtracking moves a run's tip. Whatever a step needs (files, pictures, the
 completion's record) is written in the transaction that commits the step, with `synchronous=FULL`: after a kill at any
-moment a step is either there with all its parts or not there at all. Only this file speaks SQL.
+moment a step is either there with all its parts or not there at all. Only this file speaks SQL, and store_copy.py.
 """
 
 from __future__ import annotations
@@ -536,6 +536,17 @@ class Store:
                     self._set_status(run.id, "queued", why)
                     requeued.append(run.id)
         return requeued
+
+    def copy_into(self, other: sqlite3.Connection) -> None:
+        """An online copy of the whole database; writers go on meanwhile."""
+        with _translated(self.path):
+            self._connection.backup(other)
+
+    def become(self, other: sqlite3.Connection) -> None:
+        """Hold what the other database holds, brought to this version: in one transaction, or not at all."""
+        with _translated(self.path):
+            other.backup(self._connection)
+            self._open()
 
     def integrity(self) -> str:
         return str(self._rows("PRAGMA integrity_check")[0][0])
