@@ -152,6 +152,8 @@ class Frozen:
     examples: tuple[StepGroup, ...]
     taught: tuple[StepGroup, ...] = ()
     """A teacher's, imitated whatever their score."""
+    people: tuple[StepGroup, ...] = ()
+    """Sites that people asked for, while their owner consents; kept apart, so that no later night replays them."""
     replayed: tuple[StepGroup, ...] = ()
     """Chosen from earlier nights, each step worth 1."""
 
@@ -232,9 +234,10 @@ class NightWork:
         policy = "+".join(filter(None, (self.machine.weights, night.data["parent"])))
         found = step_groups(self.store, night.data["rollouts"], policy)
         sites = self._sites_of_people() if self.settings.learn_from_sites else []
-        examples = step_groups(self.store, [*night.data["rollouts"], *sites], policy, on_policy=False)
+        examples = step_groups(self.store, night.data["rollouts"], policy, on_policy=False)
+        people = step_groups(self.store, sites, policy, on_policy=False)
         taught = taught_groups(self.store.folder, self.machine.weights)
-        best, earlier = accepted(examples.groups), self._earlier(night)
+        best, earlier = accepted([*examples.groups, *people.groups]), self._earlier(night)
         good = sum(len(group.trajectories) for group in best)
         replayed = earlier if not night.data["rollouts"] else self._some(earlier, good)
         lessons = lessons_of(
@@ -248,7 +251,7 @@ class NightWork:
             why = ", ".join(f"{count} {reason}" for reason, count in sorted(found.left_out.items()))
             return self.ledger.advance(night, "done", night.data, f"nothing to learn from ({why or 'no steps'})")
         self.folder.mkdir(parents=True, exist_ok=True)
-        kept = Frozen(found.groups, examples.groups, tuple(taught), tuple(replayed))
+        kept = Frozen(found.groups, examples.groups, tuple(taught), people.groups, tuple(replayed))
         write_whole(self.folder / ROLLOUTS, msgspec.json.encode(kept))
         earned = [step.reward.total for group in found.groups for chain in group.trajectories for step in chain]
         scored = [total for total in earned if total is not None]
@@ -389,7 +392,7 @@ class NightWork:
 def groups_of(frozen: Frozen, lesson: Lesson) -> Sequence[StepGroup]:
     if lesson == "step grpo":
         return frozen.groups
-    return [*accepted(frozen.examples), *frozen.taught, *frozen.replayed]
+    return [*accepted([*frozen.examples, *frozen.people]), *frozen.taught, *frozen.replayed]
 
 
 def site_result(store: Store, run: Run) -> SiteResult:

@@ -336,6 +336,9 @@ def test_sites_of_people_are_imitated_only_with_the_owners_consent(store, consen
         return
     assert night.data["lessons"] == ["imitate", "imitate"]
     assert groups_of(work_._frozen(), "imitate")[0].trajectories[0][0].turns[0].tokens == (42, 41, 42)
+    Ledger(store).advance(night, "done", night.data, "enough")
+    later = work(store, begin_warm_start(Ledger(store), SETTINGS, "abc"), Toybox(store))  # without the consent
+    assert later.reason.startswith("nothing to learn from")
 
 
 def test_what_a_night_asks_of_every_site_is_kept_beside_whose_site_it_is(store):
