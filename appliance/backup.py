@@ -71,8 +71,7 @@ def write_backup(store: Store, models: dict[str, str], target: Path) -> Manifest
                 file.flush()
                 os.fsync(file.fileno())
             with part.open("rb") as file:
-                for _ in _members(cast(BinaryIO, file), target.name):
-                    pass
+                check_backup(cast(BinaryIO, file), target.name)
             part.rename(target)
         finally:
             part.unlink(missing_ok=True)
@@ -102,12 +101,21 @@ def stream_backup(store: Store, models: dict[str, str], stream: BinaryIO) -> Man
     return manifest
 
 
-def check_backup(stream: BinaryIO, name: str) -> Manifest:
-    """Read it whole and change nothing. Raises BackupRefused."""
-    members = _members(stream, name)
-    manifest = cast(Manifest, next(members))
-    for _ in members:
-        pass
+def check_backup(stream: BinaryIO, name: str, folder: Path | None = None) -> Manifest:
+    """Read it whole, checking every byte, and with a folder write its files there. Raises BackupRefused."""
+    try:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            manifest = _read_manifest(archive, name)
+            left = dict(manifest.files)
+            while member := archive.next():
+                kept = left.pop(member.name, None)
+                if kept is None or not member.isreg() or not _is_plain(member.name):
+                    raise BackupRefused(f"{name} has the member “{member.name}”, which is none of a backup's files.")
+                _take(archive, member, kept, name, folder)
+    except tarfile.TarError as error:
+        raise BackupRefused(f"{name} is no backup, or is cut off ({error}); take another one.") from error
+    if left:
+        raise BackupRefused(f"{name} is cut off: {len(left)} files are missing, such as {min(left)}.")
     return manifest
 
 
@@ -119,10 +127,7 @@ def restore_backup(home: Path, models: dict[str, str], stream: BinaryIO, name: s
     stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _refusals(home), _scratch(home) as scratch:
-        members = _members(stream, name, scratch)
-        manifest = cast(Manifest, next(members))
-        for _ in members:
-            pass
+        manifest = check_backup(stream, name, scratch)
         check_database(scratch / DATABASE, name)
         if is_damaged(home):
             if not replaces:
@@ -178,25 +183,6 @@ def _files_of(store: Store) -> Iterator[str]:
             is_spent = folder == "nights" and name.parts[1] in is_over and path.name != "rollouts.json"
             if path.is_file() and not path.is_symlink() and not is_spent:
                 yield str(name)
-
-
-def _members(stream: BinaryIO, name: str, folder: Path | None = None) -> Iterator[Manifest | str]:
-    """The manifest, then each file's name once its bytes were checked and, with a folder, written there."""
-    try:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
-            manifest = _read_manifest(archive, name)
-            yield manifest
-            left = dict(manifest.files)
-            while member := archive.next():
-                kept = left.pop(member.name, None)
-                if kept is None or not member.isreg() or not _is_plain(member.name):
-                    raise BackupRefused(f"{name} has the member “{member.name}”, which is none of a backup's files.")
-                _take(archive, member, kept, name, folder)
-                yield member.name
-    except tarfile.TarError as error:
-        raise BackupRefused(f"{name} is no backup, or is cut off ({error}); take another one.") from error
-    if left:
-        raise BackupRefused(f"{name} is cut off: {len(left)} files are missing, such as {min(left)}.")
 
 
 def _read_manifest(archive: tarfile.TarFile, name: str) -> Manifest:
