@@ -166,9 +166,9 @@ class Store:
         A checklist of the user's own and the picture that the request names go in with it: a worker may take the run
         the moment it is queued.
         """
-        run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         run, step = origin or (None, None)
         with self._transaction():
+            run_id = self._unused_run_id()
             if picture:
                 self._put_blob(picture)
             self._connection.execute(
@@ -181,6 +181,13 @@ class Store:
             )
             self._event(run_id, "queued", {"brief": request.brief})
         return self.run(run_id)
+
+    def _unused_run_id(self) -> str:
+        """A name short enough to type: two runs of one second may draw the same, so it is drawn until it is new."""
+        while True:
+            run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+            if not self._rows("SELECT 1 FROM runs WHERE id = ?", run_id):
+                return run_id
 
     def run(self, run_id: str) -> Run:
         """Raises UnknownRun. A unique beginning of the id, or `last`, will do."""
@@ -655,6 +662,8 @@ def _translated(path: Path) -> Iterator[None]:
         if "locked" in str(error):
             raise StoreBroken(f"{path} stayed locked; is a backup running? Try again.") from error
         raise StoreBroken(f"{path} cannot be used ({error}); check the folder's owner and free space.") from error
+    except sqlite3.IntegrityError:
+        raise  # two records of one name are a fault of this program: the file is whole
     except sqlite3.DatabaseError as error:
         raise StoreBroken(f"{path} is damaged ({error}); restore a backup or move the file away.") from error
     except OSError as error:

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -57,7 +58,7 @@ def test_the_same_content_is_stored_once(store):
 def test_a_failed_commit_leaves_nothing_behind(store):
     run = store.add_run(REQUEST)
     store.add_step(run.id, made(1), FILES, [], {}, tip=1)
-    with pytest.raises(StoreBroken):
+    with pytest.raises(sqlite3.IntegrityError):  # a fault of the caller; the file is not damaged
         store.add_step(run.id, made(1, {"new.html": b"new"}), {"new.html": b"new"}, [b"orphan"], {}, tip=9)
     assert store.run(run.id).tip == 1
     assert store._rows("SELECT count(*) FROM blobs") == [(2,)]
@@ -120,6 +121,18 @@ def test_runs_are_found_by_a_unique_beginning(store):
     store.add_run(REQUEST)
     with pytest.raises(UnknownRun, match="more than one"):
         store.run(run.id[:8])
+
+
+def test_two_runs_of_one_second_never_have_the_same_id(store, monkeypatch):
+    class Clock(datetime):
+        @classmethod
+        def now(cls, zone):
+            return cls(2026, 1, 2, 3, 4, 5, tzinfo=zone)
+
+    drawn = iter(["beef", "beef", "beef", "cafe"])
+    monkeypatch.setattr("appliance.store.datetime", Clock)
+    monkeypatch.setattr("appliance.store.secrets.token_hex", lambda size: next(drawn))
+    assert [store.add_run(REQUEST).id for _ in range(2)] == ["20260102-030405-beef", "20260102-030405-cafe"]
 
 
 def test_a_lease_is_for_one_living_process(store, tmp_path):
