@@ -22,6 +22,7 @@ from appliance.profiles import Profile
 from appliance.qualification import Subject, check_model
 from appliance.requests import find_profile, rules_of, shelf
 from appliance.roles import Roles, choose_roles, judging_model, residency
+from appliance.scratch import remove_dead
 from appliance.site import FAITHFUL_SITE, FIXED_SITE
 from appliance.steps import Checklist, RunRequest
 from appliance.store import Run, Store
@@ -126,6 +127,7 @@ class RealWorkshop:
         self.config = config
 
     def reap(self) -> None:
+        remove_dead(self.config.home)
         reap(podman_settings(self.config), BrowserSettings())
 
     @contextmanager

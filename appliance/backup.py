@@ -13,9 +13,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +26,7 @@ import msgspec
 
 from appliance.errors import BackupRefused, RunBusy
 from appliance.ledger import LEASE, OVER, Ledger
+from appliance.scratch import SCRATCH, scratch, sync
 from appliance.store import WORKER, Store
 from appliance.store_copy import become, check_database, copy_database, is_damaged
 
@@ -73,6 +72,7 @@ def write_backup(store: Store, models: dict[str, str], target: Path) -> Manifest
             with part.open("rb") as file:
                 check_backup(cast(BinaryIO, file), target.name)
             part.rename(target)
+            sync(target.parent)
         finally:
             part.unlink(missing_ok=True)
     return manifest
@@ -80,24 +80,24 @@ def write_backup(store: Store, models: dict[str, str], target: Path) -> Manifest
 
 def stream_backup(store: Store, models: dict[str, str], stream: BinaryIO) -> Manifest:
     """The same into an open stream, which is not read back."""
-    with _scratch(store.folder) as scratch:
-        runs = copy_database(store, scratch / DATABASE)
+    with scratch(store.folder / SCRATCH) as made:
+        runs = copy_database(store, made / DATABASE)
         for name in _files_of(store):
-            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
+            (made / name).parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):  # a night has put a newer one in its place
-                os.link(store.folder / name, scratch / name)
+                os.link(store.folder / name, made / name)
         files = {
-            str(path.relative_to(scratch)): Kept(path.stat().st_size, _sha256(path))
-            for path in sorted(scratch.rglob("*"))
+            str(path.relative_to(made)): Kept(path.stat().st_size, _sha256(path))
+            for path in sorted(made.rglob("*"))
             if path.is_file()
         }
         made_at = datetime.now(UTC).isoformat(timespec="seconds")
         manifest = Manifest(FORMAT, version("webgen-appliance"), made_at, runs, files, models)
-        told = scratch / MANIFEST
+        told = made / MANIFEST
         told.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
         with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive:
             for name in (MANIFEST, *files):
-                archive.add(scratch / name, arcname=name, recursive=False)
+                archive.add(made / name, arcname=name, recursive=False)
     return manifest
 
 
@@ -126,9 +126,9 @@ def restore_backup(home: Path, models: dict[str, str], stream: BinaryIO, name: s
     """
     stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _refusals(home), _scratch(home) as scratch:
-        manifest = check_backup(stream, name, scratch)
-        check_database(scratch / DATABASE, name)
+    with _refusals(home), scratch(home / SCRATCH) as made:
+        manifest = check_backup(stream, name, made)
+        check_database(made / DATABASE, name)
         if is_damaged(home):
             if not replaces:
                 raise BackupRefused(f"{home / DATABASE} is damaged; with --replace it is put into {home / KEPT}.")
@@ -137,8 +137,8 @@ def restore_backup(home: Path, models: dict[str, str], stream: BinaryIO, name: s
             _keep_what_is_there(store, models, stamp, replaces=replaces)
             for path in (one for one in manifest.files if one != DATABASE):
                 (home / path).parent.mkdir(parents=True, exist_ok=True)
-                (scratch / path).replace(home / path)
-            become(store, scratch / DATABASE)
+                (made / path).replace(home / path)
+            become(store, made / DATABASE)
     return manifest
 
 
@@ -230,17 +230,6 @@ def _is_plain(name: str) -> bool:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _scratch(home: Path) -> Iterator[Path]:
-    folder = home / "tmp"
-    folder.mkdir(exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix="backup-", dir=folder))
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ COMMANDS = {
     "schedule": "Say when the box may train.",
     "bench": "Measure whether the loop pays, by executable checks; test the judges.",
     "backup": "Write sites, scores, adapters and settings into one file.",
+    "selftest": "Make sites in the real sandbox, and break them on purpose.",
     "restore": "Bring a backup back, or check one.",
     "doctor": "Say what this machine has and what is missing.",
     "config": "Show every setting and where it comes from.",

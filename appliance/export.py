@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from appliance.decide import lineage
 from appliance.delivery import send
 from appliance.errors import ExportRefused, NothingToExport, PartMissing
 from appliance.requests import best_of
+from appliance.scratch import SCRATCH, scratch, sync, sync_tree
 from appliance.steps import Files, Step
 from appliance.store import Run, Store
 
@@ -48,8 +48,8 @@ def export_run(store: Store, run: Run, target: Path, form: Form, stream: BinaryI
     step = chosen_step(store, run)
     if stream is None:
         _require_free(target)
-    with tempfile.TemporaryDirectory(prefix="export-", dir=scratch_folder(store)) as scratch:
-        made = Path(scratch) / "export"
+    with scratch(store.folder / SCRATCH) as folder:
+        made = folder / "export"
         lay_out(store, run, step, made, form)
         if stream is None:
             _place(made, target)
@@ -188,20 +188,14 @@ def _require_free(target: Path) -> None:
         raise ExportRefused(f"{target} already exists and is not empty; choose another place or remove it.")
 
 
-def scratch_folder(store: Store) -> Path:
-    """Where half-made exports lie until they are whole."""
-    folder = store.folder / "tmp"
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
 def _place(made: Path, target: Path) -> None:
     """Copy beside the target first: a rename is only atomic within one file system."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as beside:
-            shutil.copytree(made, Path(beside) / "export")
-            (Path(beside) / "export").replace(target)
+        with scratch(target.parent) as beside:
+            shutil.copytree(made, beside / "export")
+            sync_tree(beside / "export")
+            (beside / "export").replace(target)
+            sync(target.parent)
     except OSError as error:
         raise ExportRefused(
             f"{target} cannot be written ({error.strerror}); name another folder with --out."

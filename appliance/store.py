@@ -13,6 +13,7 @@ import hashlib
 import json
 import secrets
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ from sandbox.owners import Owner, is_alive
 
 WORKER, TRAINER = "worker", "trainer"
 """Names of leases: the living worker of a data folder, and a trainer that has the engine's memory for itself."""
+COMMIT_EVENT = "appliance.commit"
+"""Raised by `sys.audit` before and after each commit, so that a rehearsal can end the process just there."""
 _BUSY_S = 30.0
 
 
@@ -130,7 +133,9 @@ class Store:
             except BaseException:
                 self._connection.rollback()
                 raise
+            sys.audit(COMMIT_EVENT, "before")
             self._connection.commit()
+            sys.audit(COMMIT_EVENT, "after")
 
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         with _translated(self.path):

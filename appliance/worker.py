@@ -19,6 +19,7 @@ from appliance.decide import deliverable
 from appliance.errors import ApplianceError, RunBusy, is_missing_part
 from appliance.export import export_run, free_name
 from appliance.requests import rules_of
+from appliance.scratch import EXPORTS
 from appliance.store import TRAINER, WORKER, Run, Store
 from appliance.writing import Cancelled
 from models.errors import ModelError
@@ -121,7 +122,7 @@ def _end(store: Store, run: Run, status: Any, reason: str, tell: Tell) -> Outcom
     if best is None and status == "done":
         status, reason = "failed", f"{reason}; no step shows a page, so there is nothing to export"
     if best is not None and status != "queued":
-        target = free_name(store.folder / "exports" / run.id)
+        target = free_name(store.folder / EXPORTS / run.id)
         try:
             export_run(store, store.run(run.id), target, "folder")
             store.set_export(run.id, str(target))

@@ -26,6 +26,8 @@ from sandbox.workspace import unpack
 
 READY_S = 30.0
 NOT_FOUND = 127
+LEASH = ("setpriv", "--pdeathsig", "KILL", "--")
+"""No reaper knows of these rooms."""
 REMEDY = "Use PodmanContainer for anything a model wrote."
 NO_WALLS = tuple(
     Wall(name, meaning, REMEDY)
@@ -89,6 +91,7 @@ class LocalContainer:
             http, control = sockets.http.fileno(), sockets.control.fileno()
             return subprocess.Popen(
                 [
+                    *LEASH,
                     *(str(node_files().node), str(SERVER_FILE), f"--site={self.site}", f"--kit={self._folder / 'kit'}"),
                     *(f"--http={http}", f"--control={control}", f"--single-page={single_page}"),
                 ],

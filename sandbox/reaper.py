@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,24 +77,31 @@ def named_after_dead(parent: Path, prefix: str, owner_alive: OwnerAlive) -> Iter
     """Entries of ours named PREFIX + owner + "-…"."""
     for entry in parent.glob(f"{prefix}*"):
         owner = Owner.parse(entry.name.removeprefix(prefix).split("-")[0])
-        if owner is not None and entry.lstat().st_uid == os.geteuid() and not owner_alive(owner):
+        if owner is not None and not owner_alive(owner) and is_own(entry):
             yield entry
+
+
+def is_own(entry: Path) -> bool:
+    try:
+        return entry.lstat().st_uid == os.geteuid()
+    except FileNotFoundError:  # another process removes what is its own right now
+        return False
 
 
 def reap_browsers(profiles_in: Path, owner_alive: OwnerAlive) -> Iterator[str]:
     for folder in named_after_dead(profiles_in, PROFILE_PREFIX, owner_alive):
-        for process in processes_with(f"--user-data-dir={folder}"):
-            # Chromium and its driver share a process group of their own.
-            os.killpg(os.getpgid(process), signal.SIGKILL)
+        for process in processes_at_home_in(folder):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         remove_folder(folder)
         yield folder.name
 
 
-def processes_with(argument: str) -> Iterator[int]:
-    for folder in Path("/proc").iterdir():
-        try:
-            line = (folder / "cmdline").read_bytes() if folder.name.isdigit() else b""
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if argument.encode() in line and b"--type=" not in line:
-            yield int(folder.name)
+def processes_at_home_in(folder: Path) -> Iterator[int]:
+    """Chromium's processes and its driver's, which may be alone: all have the profile as their HOME. Those that Chromium
+    keeps from being read end with it."""
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+                if f"HOME={folder}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                    yield int(process.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tarfile
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -14,8 +13,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from appliance import requests
 from appliance.errors import UsageError
-from appliance.export import Form, export_run, free_name, lay_out, scratch_folder
+from appliance.export import Form, export_run, free_name, lay_out
 from appliance.requests import shown_status
+from appliance.scratch import EXPORTS, SCRATCH, scratch
 from appliance.steps import Picture, Step
 from appliance.store import Store
 from sandbox.errors import SandboxError
@@ -162,8 +162,8 @@ def download(run_id: str, form: str) -> Response:
     with opened(run_id) as (store, run):
         n = request.args.get("step", None, int)
         step = requests.find_step(store, run, n) if n else requests.require_best(store, run)
-        with tempfile.TemporaryDirectory(prefix="download-", dir=scratch_folder(store)) as scratch:
-            folder = Path(scratch) / f"site-{run.id}"
+        with scratch(store.folder / SCRATCH) as made:
+            folder = made / f"site-{run.id}"
             lay_out(store, run, step, folder, "git" if form == "git" else "folder")
             packed = _tarred(folder) if form == "git" else _zipped(folder)
     name = f"site-{run.id}-step-{step.n}.{'tar.gz' if form == 'git' else 'zip'}"
@@ -191,7 +191,7 @@ def export(run_id: str) -> BaseResponse:
     """Into a new folder of this machine's data folder; the page then says where."""
     form: Form = "git" if request.form.get("form") == "git" else "folder"
     with opened(run_id) as (store, run):
-        target = free_name(store.folder / "exports" / run.id)
+        target = free_name(store.folder / EXPORTS / run.id)
         export_run(store, run, target, form)
         store.set_export(run.id, str(target))
     return redirect(url_for("runs.show", run_id=run.id), 303)

@@ -22,6 +22,7 @@ from appliance.cards import ROLES, Card, load_card, qualified
 from appliance.errors import ApplianceError, RunBusy, UsageError
 from appliance.ledger import AdapterRow, Ledger, Night
 from appliance.requests import find_profile
+from appliance.scratch import SCRATCH
 from appliance.store import WORKER, Run, Store
 from models.errors import ModelError
 from models.fetch import InstalledModel
@@ -37,7 +38,7 @@ from web_ui.words import spoken
 
 views = Blueprint("machine", __name__, url_prefix="/machine")
 UPLOADS = "uploads"
-_CLEARABLE = (THUMBNAILS, "tmp", UPLOADS)
+_CLEARABLE = (THUMBNAILS, SCRATCH, UPLOADS)
 _SPARE_BYTES = 1 << 30
 _MADE = 200
 """Sites that the training page shows, the latest."""

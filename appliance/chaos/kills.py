@@ -1,0 +1,70 @@
+"""`kill -9` of jobs: at named points, and at any moment.
+
+A chain is a job that is killed, started again, killed again, until it comes to its end. After it every step must be
+there once, the same as in a whole job, and nothing that a dead process held may be left.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+
+from appliance.chaos.bench import Attempt, Bench, Tally, check_between, check_end
+from appliance.chaos.points import Point
+
+
+def kill_at_points(
+    bench: Bench, points: Mapping[str, int], each: int, seed: int, tally: Tally, tell: Callable[[str], None]
+) -> None:
+    """Every point `each` times, at any of its occurrences, in an order drawn from `seed`."""
+    luck = random.Random(seed)
+    todo = [Point(name, luck.randint(1, count)) for name, count in points.items() for _ in range(each)]
+    luck.shuffle(todo)
+    tally.points += len(points)
+
+    def broken() -> Attempt | None:
+        if not todo:
+            return None
+        point = todo.pop()
+        done = bench.attempt("--at", point.name, str(point.nth))
+        if not done.was_killed:  # a job that goes on late does not come by so often any more; a fresh one does, once
+            todo.append(Point(point.name))
+        return done
+
+    _chains(bench, broken, tally, lambda: tell(f"{len(todo)} kills at named points to go"))
+
+
+def kill_at_random(
+    bench: Bench, kills: int, job_s: float, seed: int, tally: Tally, tell: Callable[[str], None]
+) -> None:
+    """Kills at moments drawn evenly from the time that a whole job takes."""
+    luck, goal = random.Random(seed), tally.kills + kills
+
+    def broken() -> Attempt | None:
+        return bench.attempt(after_s=luck.uniform(0.1, job_s)) if tally.kills < goal else None
+
+    _chains(bench, broken, tally, lambda: tell(f"{goal - tally.kills} kills at random to go"))
+
+
+def _chains(bench: Bench, broken: Callable[[], Attempt | None], tally: Tally, tell: Callable[[], None]) -> None:
+    """`broken` runs the job once more and breaks it, until it has nothing left to break."""
+    _, whole = bench.whole()
+    bench.clear()
+    kills = 0
+    while (done := broken()) is not None:
+        kills = _count(bench, done, kills, tally)
+        if not done.was_killed:
+            check_end(bench, done, whole, tally, f"after {kills} kills")
+            tell()
+            kills = 0
+            bench.clear()
+    done = bench.attempt()
+    kills = _count(bench, done, kills, tally)
+    check_end(bench, done, whole, tally, f"after {kills} kills")
+    tell()
+
+
+def _count(bench: Bench, done: Attempt, kills: int, tally: Tally) -> int:
+    if kills and done.up_s is not None:
+        tally.resume_max_s = max(tally.resume_max_s, round(done.up_s, 2))
+    check_between(bench, done, tally, f"kill {tally.kills}")
+    tally.kills += done.was_killed
+    return kills + done.was_killed

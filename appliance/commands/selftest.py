@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from appliance.chaos.bench import Bench, Tally, check_end, points_of
+from appliance.chaos.disk import build_disk
+from appliance.chaos.disks import cut_power, fail_writes
+from appliance.chaos.kills import kill_at_points, kill_at_random
+from appliance.config import load_config
+from appliance.output import json_option, print_json, print_table, say
+
+TRIALS = ("points", "random", "writes", "power")
+
+
+@click.command()
+@click.option("--chaos", is_flag=True, help="Break jobs in every way there is; takes hours.")
+@click.option("--only", type=click.Choice(TRIALS), multiple=True, help="With --chaos: only these.")
+@click.option("--each", type=click.IntRange(1), default=25, show_default=True, help="Kills at each named point.")
+@click.option("--kills", type=click.IntRange(1), default=300, show_default=True, help="Kills at random moments.")
+@click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Fail each N-th write only.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Draws the moments.")
+@json_option
+def command(chaos: bool, only: tuple[str, ...], each: int, kills: int, every: int, seed: int, as_json: bool) -> int:
+    """Make two sites with a scripted model in the real sandbox and browser, in a folder of their own.
+
+    With --chaos such jobs are killed at every named point and at random moments, their disk fails at every write, and
+    the power goes; then nothing that was finished may be lost or doubled, and nothing left over. Exit code 1 otherwise.
+    """
+    tally = Tally()
+    with _folder() as folder:
+        bench = Bench(folder / "home", folder / "temp")
+        say("a whole job")
+        done, whole = bench.whole()
+        check_end(bench, done, whole, tally, "a whole job")
+        trials = (only or TRIALS) if chaos else ()
+        if "points" in trials:
+            kill_at_points(bench, points_of(done), each, seed, tally, say)
+        if "random" in trials:
+            kill_at_random(bench, kills, done.seconds, seed, tally, say)
+        short = dataclasses.replace(bench, is_local=True, is_short=True)
+        if "writes" in trials:
+            fail_writes(short, build_disk(folder), every, seed, tally, say)
+        if "power" in trials:
+            cut_power(short, build_disk(folder), every, seed, tally, say)
+    told = dataclasses.asdict(tally)
+    if as_json:
+        print_json(told)
+    else:
+        print_table(("what", "how many"), [(name, str(value)) for name, value in told.items() if name != "told"])
+        for line in tally.told:
+            print(line)
+        print("all is well" if tally.is_clean else "NOT WELL")
+    return 0 if tally.is_clean else 1
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """In the data folder, because the sandbox's storage must lie on a disk that can hold it."""
+    config, _ = load_config(os.environ)
+    config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(prefix="selftest-", dir=config.home, ignore_cleanup_errors=True) as folder:
+        for name in ("home", "temp"):
+            (Path(folder) / name).mkdir()
+        yield Path(folder)
