@@ -98,8 +98,8 @@ def reap_browsers(profiles_in: Path, owner_alive: OwnerAlive) -> Iterator[str]:
 
 
 def processes_at_home_in(folder: Path) -> Iterator[int]:
-    """Chromium's processes and its driver's, which may be alone: all have the profile as their HOME. Those that Chromium
-    keeps from being read end with it."""
+    """Chromium and its driver, which may be alone: both have the profile as their HOME. Children of Chromium that
+    cannot be read end with it."""
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
