@@ -70,12 +70,13 @@ class Toybox:
                 continue
             self.made.append(run_id)
             bonus = self.gain if run.request.extras.get("arm") == "candidate" else 0.0
-            for n in range(1, run.request.drafts + 1):
+            for n in range(len(self.store.steps(run_id)) + 1, run.request.drafts + 1):
                 tokens = (n, n + 1, n + 2)
                 said = Completion("x", "stop", 3, 0, 3, 0.1, tokens, (-6.0,) * 3, (7, 8, 9))
                 drew = "+".join(filter(None, (self.weights, Ledger(self.store).champion("tiny"))))
                 record = {"tokens": token_record.packed([said], FREE, drew)}
-                self.store.add_completion(run_id, n, CompletionRecord((("user", "go"),), "x", "stop", record))
+                if self.store.completion(run_id, n) is None:
+                    self.store.add_completion(run_id, n, CompletionRecord((("user", "go"),), "x", "stop", record))
                 step = full(
                     built(n, min(self.score(n) + bonus, 5.0), functionality=self.works, kind="draft"), run.request.brief
                 )
