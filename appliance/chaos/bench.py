@@ -101,7 +101,7 @@ class Bench:
     is_short: bool = False
 
     @property
-    def _options(self) -> tuple[str, ...]:
+    def options(self) -> tuple[str, ...]:
         return ("--local",) * self.is_local + ("--short",) * self.is_short
 
     def clear(self) -> None:
@@ -117,7 +117,7 @@ class Bench:
     ) -> Attempt:
         """Run the job; kill it with `after_s` seconds gone. Raises TrialBroken for one that never ends."""
         began = time.monotonic()
-        command = (sys.executable, "-m", "appliance.chaos.job", str(self.home), *self._options, *more)
+        command = (sys.executable, "-m", "appliance.chaos.job", str(self.home), *self.options, *more)
         variables = {**os.environ, "TMPDIR": str(self.temp), **(environment or {})}
         with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as errors:
             # Files, not pipes: what a killed job leaves running would hold a pipe open.

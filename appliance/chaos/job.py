@@ -4,7 +4,7 @@ Two sites, one by drafts and repairs and one step by step, written by a scripted
 explorer, grades, store and exports are real. `--short` makes one site, `--local` takes rooms without walls. It says
 `up SECONDS` by the machine's clock when a site runs, `step RUN N` after each commit, with `--list` also `point NAME` at
 each point, and `over` at the end. Called again it goes on, as the worker does, and with `--again` failed sites do too.
-`--say FILE` says it all there.
+`--say FILE` says it all there. With `--wait` it makes what others ask for, until SIGTERM.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from appliance.scratch import remove_dead
 from appliance.site import Rooms
 from appliance.steps import RunRequest
 from appliance.store import Run, Store
-from appliance.worker import serve_queue
+from appliance.worker import serve_queue, stop_on_signals
 from models.chat import ChatMessage, Sampling
 from models.scripted import Reply, ScriptedModel
 from sandbox.browser import Browser, BrowserSettings
@@ -155,6 +155,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--at", nargs=2, metavar=("NAME", "NTH"))
     parser.add_argument("--say", type=Path)
+    parser.add_argument("--wait", action="store_true")
     parser.add_argument("--again", action="store_true")
     options = parser.parse_args()
     notes = options.say.open("w", buffering=1) if options.say else sys.stdout
@@ -169,6 +170,9 @@ def main() -> None:
         die_at(Point(options.at[0], int(options.at[1])))
     try:
         workshop = Rehearsal(config, options.home, local=options.local)
+        if options.wait:
+            with Store(options.home) as store, stop_on_signals() as stop:
+                return serve_queue(store, workshop, stop, lambda kind, data: None)
         do_job(options.home, workshop, say, SHORT_JOB if options.short else JOBS, again=options.again)
     except ApplianceError as error:
         sys.exit(f"appliance: {error}")

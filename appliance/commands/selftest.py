@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,10 +14,11 @@ from appliance.chaos.bench import Bench, Tally, check_end, points_of
 from appliance.chaos.disk import build_disk
 from appliance.chaos.disks import cut_power, fail_writes
 from appliance.chaos.kills import kill_at_points, kill_at_random
+from appliance.chaos.soak import soak, stop_often
 from appliance.config import load_config
 from appliance.output import json_option, print_json, print_table, say
 
-TRIALS = ("points", "random", "writes", "power")
+TRIALS = ("points", "random", "writes", "power", "soak", "stops")
 
 
 @click.command()
@@ -25,13 +27,17 @@ TRIALS = ("points", "random", "writes", "power")
 @click.option("--each", type=click.IntRange(1), default=25, show_default=True, help="Kills at each named point.")
 @click.option("--kills", type=click.IntRange(1), default=300, show_default=True, help="Kills at random moments.")
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Fail each N-th write only.")
+@click.option("--sites", type=click.IntRange(10), default=200, show_default=True, help="Sites of the soak; stops.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Draws the moments.")
 @json_option
-def command(chaos: bool, only: tuple[str, ...], each: int, kills: int, every: int, seed: int, as_json: bool) -> int:
+def command(
+    chaos: bool, only: tuple[str, ...], each: int, kills: int, every: int, sites: int, seed: int, as_json: bool
+) -> int:
     """Make two sites with a scripted model in the real sandbox and browser, in a folder of their own.
 
     With --chaos such jobs are killed at every named point and at random moments, their disk fails at every write, and
-    the power goes; then nothing that was finished may be lost or doubled, and nothing left over. Exit code 1 otherwise.
+    the power goes: nothing that was finished may be lost or doubled, and nothing left over, or the exit code is 1.
+    Many sites in one worker show what grows with their number, and how long a stop takes.
     """
     tally = Tally()
     with _folder() as folder:
@@ -49,7 +55,13 @@ def command(chaos: bool, only: tuple[str, ...], each: int, kills: int, every: in
             fail_writes(short, build_disk(folder), every, seed, tally, say)
         if "power" in trials:
             cut_power(short, build_disk(folder), every, seed, tally, say)
-    told = dataclasses.asdict(tally)
+        one = dataclasses.replace(bench, is_short=True)
+        told: dict[str, Any] = {}
+        if "soak" in trials:
+            told["soak"] = dataclasses.asdict(soak(one, sites, say))
+        if "stops" in trials:
+            told["stops"] = dataclasses.asdict(stop_often(one, sites, done.seconds / 2, seed, say))
+    told = {**dataclasses.asdict(tally), **told}
     if as_json:
         print_json(told)
     else:
