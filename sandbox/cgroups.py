@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.container import ContainerSettings
+from sandbox.errors import FolderRefused
 from sandbox.host import CGROUP_ROOT, CONTROLLERS
 
 CPU_PERIOD_US = 100_000
@@ -25,8 +26,15 @@ class SiteGroup:
         return self.root / controller / self.group / self.site
 
     def create(self, settings: ContainerSettings) -> None:
-        for controller in CONTROLLERS:
-            self.folder(controller).mkdir()
+        """Raises FolderRefused where the group that set-up handed over is somebody else's now."""
+        try:
+            for controller in CONTROLLERS:
+                self.folder(controller).mkdir()
+        except PermissionError as error:
+            raise FolderRefused(
+                f"The control group {error.filename} cannot be made: the one above it is not this account's any more;"
+                " `appliance doctor` names the line that gives it back."
+            ) from error
         limit_bytes = (settings.memory_mib + PODMAN_MIB) * 1024**2
         (self.folder("memory") / "memory.limit_in_bytes").write_text(str(limit_bytes))
         (self.folder("pids") / "pids.max").write_text(str(settings.pids + PODMAN_PIDS))

@@ -6,10 +6,12 @@ The account's other podman stays untouched: images, containers, run-time files a
 import hashlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +36,7 @@ from sandbox.owners import Owner
 from sandbox.processes import Ended, run_bounded, runs
 from sandbox.seccomp import site_profile
 
+API_PREFIX = "api-"
 SERVICE_IDLE_S = 300
 SERVICE_START_S = 15.0
 API_TIMEOUT_S = 120
@@ -160,14 +163,16 @@ class Podman:
 
     @property
     def _service_socket(self) -> Path:
-        return self.settings.run_folder / f"api-{Owner.this_process()}-{id(self):x}"
+        return self.settings.run_folder / f"{API_PREFIX}{Owner.this_process()}-{id(self):x}"
 
     def _drop_service(self) -> None:
         if self._client is not None:
             self._client.close()  # type: ignore[no-untyped-call]  # podman-py leaves it untyped
             self._client = None
         if self._service is not None:
-            self._service.terminate()
+            # Podman runs its service in a child of the process that was started, which may not forward signals yet.
+            with suppress(ProcessLookupError):
+                os.killpg(self._service.pid, signal.SIGTERM)
             self._service.wait()
             self._service = None
         self._service_socket.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Removes what killed processes left behind: containers, their folders and groups, browsers and half-built images."""
 
 import os
+import re
 import shutil
 import signal
 import time
@@ -16,7 +17,7 @@ from sandbox.host import CGROUP_ROOT
 from sandbox.image import SCRATCH_PREFIX
 from sandbox.owners import Owner, OwnerAlive, is_alive
 from sandbox.podman import APP, APP_LABEL, OWNER_LABEL
-from sandbox.podman_engine import Podman, PodmanSettings
+from sandbox.podman_engine import API_PREFIX, Podman, PodmanSettings
 
 RETRY_AFTER_S = 1.0
 
@@ -37,8 +38,11 @@ def reap(settings: PodmanSettings, browser: BrowserSettings, owner_alive: OwnerA
     for folder in orphan_folders(settings.run_folder / "sites", owner_alive):
         SiteGroup(settings.cgroup_group, folder.name, CGROUP_ROOT).remove()
         shutil.rmtree(folder)
-    for stray in named_after_dead(settings.run_folder, "api-", owner_alive):
-        stray.unlink()
+    for process in services_of_dead(settings.run_folder, owner_alive):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    for stray in named_after_dead(settings.run_folder, API_PREFIX, owner_alive):
+        stray.unlink(missing_ok=True)
     for stray in named_after_dead(settings.home, SCRATCH_PREFIX, owner_alive):
         shutil.rmtree(stray)
     return Reaped(containers, browsers)
@@ -71,6 +75,18 @@ def orphan_folders(sites: Path, owner_alive: OwnerAlive) -> Iterator[Path]:
         owner = Owner.parse(note.read_text()) if note.exists() else None
         if owner is not None and not owner_alive(owner):
             yield folder
+
+
+def services_of_dead(run_folder: Path, owner_alive: OwnerAlive) -> Iterator[int]:
+    """Podman's API services, which know nothing of who began them."""
+    served = re.compile(re.escape(f"unix://{run_folder}/{API_PREFIX}").encode() + rb"([\d.]+)-")
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found = served.search((process / "cmdline").read_bytes())
+                owner = Owner.parse(found[1].decode()) if found else None
+                if owner is not None and not owner_alive(owner):
+                    yield int(process.name)
 
 
 def named_after_dead(parent: Path, prefix: str, owner_alive: OwnerAlive) -> Iterator[Path]:

@@ -10,17 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.browser import BrowserSettings
+from sandbox.browser import PROFILE_PREFIX, BrowserSettings
+from sandbox.cgroups import SiteGroup
 from sandbox.container import ContainerSettings
 from sandbox.errors import ContainerGone, FolderRefused, ImageMissing, NoUserNamespaces, PodmanFailed, PodmanMissing
-from sandbox.host import gather_facts
+from sandbox.host import CONTROLLERS, gather_facts
 from sandbox.image import BuiltImage, build_image, load_image, save_image
 from sandbox.owners import Owner
 from sandbox.podman import PodmanContainer
 from sandbox.podman_engine import Podman, make_private, refuse_unusable, translated
 from sandbox.preview import wait_for_http
 from sandbox.processes import runs
-from sandbox.reaper import reap
+from sandbox.reaper import reap, reap_browsers
 
 pytestmark = pytest.mark.podman
 
@@ -127,7 +128,7 @@ def test_what_a_killed_process_left_is_reaped_and_the_living_stay(static_image, 
         "import sys, time; from pathlib import Path; from sandbox.container import ContainerSettings\n"
         "from sandbox.podman import PodmanContainer; from sandbox.podman_engine import PodmanSettings\n"
         "with PodmanContainer(ContainerSettings(), PodmanSettings(Path(sys.argv[1]))) as c:\n"
-        "    print(c.name, c.socket, flush=True); time.sleep(60)\n"
+        "    c.engine.client(); print(c.name, c.socket, flush=True); time.sleep(60)\n"
     )
     root = Path(__file__).parents[2]
     with (
@@ -143,6 +144,28 @@ def test_what_a_killed_process_left_is_reaped_and_the_living_stay(static_image, 
         assert names(engine) & {orphan, living.name} == {living.name}
         assert not Path(socket).parent.exists()
         assert not (Path("/sys/fs/cgroup/memory/appliance") / orphan).exists()
+        assert subprocess.run(["pgrep", "-f", f"api-{child.pid}[.]"], check=False).returncode == 1
+
+
+def test_a_control_group_of_somebody_else_is_named_with_what_to_do(tmp_path):
+    for controller in CONTROLLERS:
+        (tmp_path / controller / "group").mkdir(parents=True)
+    (tmp_path / CONTROLLERS[-1] / "group").chmod(0o500)
+    with pytest.raises(FolderRefused, match=r"group/site.*appliance doctor"):
+        SiteGroup("group", "site", tmp_path).create(ContainerSettings())
+
+
+def test_a_driver_whose_browser_never_came_is_reaped_with_its_folder(tmp_path):
+    folder = tmp_path / f"{PROFILE_PREFIX}1.5-x"
+    folder.mkdir()
+    with (
+        subprocess.Popen(["sleep", "60"], env={"HOME": str(folder)}) as alone,
+        subprocess.Popen(["sleep", "60"]) as other,
+    ):
+        assert list(reap_browsers(tmp_path, lambda owner: False)) == [folder.name]
+        assert (alone.wait(), other.poll()) == (-signal.SIGKILL, None)
+        other.kill()
+    assert not folder.exists()
 
 
 def test_an_owner_is_its_start_time_too():
