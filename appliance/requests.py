@@ -142,9 +142,7 @@ def resume(store: Store, run: Run, steps: int | None = None) -> Run:
     store.require_idle(run.id)
     if run.status == "done" and not steps:
         raise UsageError(f"Run {run.id} is done; give it more steps with --steps, or use `runs continue`.")
-    if steps:
-        store.allow_more_steps(run.id, steps)
-    store.set_status(run.id, "queued", "resumed")
+    store.queue_again(run.id, steps)
     return store.run(run.id)
 
 

@@ -314,12 +314,15 @@ class Store:
         rows = self._rows("SELECT checklist FROM runs WHERE id = ?", run_id)
         return msgspec.json.decode(rows[0][0], type=Checklist) if rows and rows[0][0] else None
 
-    def allow_more_steps(self, run_id: str, steps: int) -> None:
-        """Raise a run's step limit; its other choices stay what they were."""
-        run = self.run(run_id)
+    def queue_again(self, run_id: str, steps: int | None = None) -> None:
+        """Take a run up again; with `steps` its limit is raised, its other choices stay what they were."""
+        request = self.run(run_id).request
         with self._transaction():
-            request = _encode(replace(run.request, steps=steps))
-            self._connection.execute("UPDATE runs SET request = ? WHERE id = ?", (request, run_id))
+            self._connection.execute(
+                "UPDATE runs SET request = ? WHERE id = ?",
+                (_encode(replace(request, steps=steps or request.steps)), run_id),
+            )
+            self._set_status(run_id, "queued", "resumed")
 
     def delete_run(self, run_id: str) -> None:
         """Remove a run and whatever no other run refers to."""
