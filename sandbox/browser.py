@@ -399,6 +399,8 @@ def chromium_options(chromium: str, folder: Path, origin: str, dead_port: int) -
         options.add_argument(flag)
     denied = {f"profile.default_content_setting_values.{name}": 2 for name in DENIED.split()}
     options.add_experimental_option("prefs", denied)
+    # ChromeDriver lets pages open windows by themselves, which then run on unseen.
+    options.add_experimental_option("excludeSwitches", ["disable-popup-blocking"])
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     options.unhandled_prompt_behavior = "dismiss"
     return options

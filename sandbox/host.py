@@ -49,7 +49,7 @@ def gather_facts(cgroup_group: str = "appliance", root: Path = Path("/")) -> Hos
         podman_version=podman_version(),
         runtime=runtime,
         runtime_found=any(shutil.which(name) for name in ([runtime] if runtime else ["crun", "runc"])),
-        init_found=shutil.which("catatonit", path="/usr/libexec/podman:/usr/bin:/usr/lib/podman") is not None,
+        init_found=find_init() is not None,
         cgroups=cgroups,
         limits=limits_source(cgroups, cgroup_group, root / "sys/fs/cgroup"),
         user_namespaces=namespaces_allowed(root / "proc/sys"),
@@ -59,6 +59,10 @@ def gather_facts(cgroup_group: str = "appliance", root: Path = Path("/")) -> Hos
         chromium=shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or "",
         chromedriver=shutil.which("chromedriver") or "",
     )
+
+
+def find_init() -> str | None:
+    return shutil.which("catatonit", path="/usr/libexec/podman:/usr/bin:/usr/lib/podman")
 
 
 def account_name() -> str:

@@ -16,7 +16,9 @@ from podman.errors import APIError, ImageNotFound
 
 from sandbox.container import Stack
 from sandbox.errors import ImageMissing
+from sandbox.host import find_init
 from sandbox.kit import kit_files
+from sandbox.launch import INIT_FILE
 from sandbox.npm import fetch_packages, stack_files
 from sandbox.owners import Owner
 from sandbox.podman_engine import Podman, PodmanSettings, api_error
@@ -56,7 +58,7 @@ def base_name() -> str:
 
 def image_name(stack: Stack, base: str = "") -> str:
     """Named by what goes in, so an outdated image is never run and an equal one never built again."""
-    parts = [(base or base_name()).encode(), CONTAINERFILE.read_bytes(), SERVER_FILE.read_bytes()]
+    parts = [(base or base_name()).encode(), CONTAINERFILE.read_bytes(), SERVER_FILE.read_bytes(), INIT_FILE.encode()]
     if stack == "vite-react":
         parts.append(packages_name(base or base_name()).encode())
     parts += [part for name, content in sorted(kit_files().items()) for part in (name.encode(), content)]
@@ -145,8 +147,17 @@ def site_members() -> Iterator[Member]:
     # The quota'd tmpfs over it takes this folder's mode, and every site has another user id.
     yield entry("srv/site", tarfile.DIRTYPE, 0o1777), b""
     yield entry("srv/serve.mjs", tarfile.REGTYPE, 0o644), SERVER_FILE.read_bytes()
+    # A program that may be run but not read is shielded by the kernel: others of its user cannot write to its memory.
+    yield entry(INIT_FILE.lstrip("/"), tarfile.REGTYPE, 0o711), init_program()
     for name, content in sorted(kit_files().items()):
         yield entry(f"srv/kit/{name}", tarfile.REGTYPE, 0o644), content
+
+
+def init_program() -> bytes:
+    program = find_init()
+    if program is None:
+        raise ImageMissing("The image cannot be built: this host has no catatonit; run: sudo apt-get install catatonit")
+    return Path(program).read_bytes()
 
 
 def package_members(modules: Path) -> Iterator[Member]:

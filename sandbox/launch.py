@@ -12,6 +12,10 @@ HTTP_FD, CONTROL_FD = 3, 4
 """Open descriptors begin at 3 in a program that is handed listening sockets."""
 MIB = 1024 * 1024
 SMALLEST_DATA_MIB = 1000
+MASKED = "/proc/cmdline:/proc/config.gz:/proc/interrupts:/proc/kallsyms:/proc/modules:/proc/version_signature"
+"""What podman shows of this machine although no site needs it."""
+INIT_FILE = "/srv/init"
+"""The room's first process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,13 @@ def run_argv(settings: ContainerSettings, place: Place) -> list[str]:
         *("podman", "run", "--detach", "--pull=never", f"--name={place.name}", "--hostname=site"),
         *("--network=none", "--no-hosts", "--http-proxy=false"),
         *(f"--user={place.uid}:{place.uid}", "--cap-drop=all", "--security-opt=no-new-privileges"),
+        f"--security-opt=mask={MASKED}",
         *([f"--security-opt=seccomp={place.seccomp_file}"] if place.seccomp_file else []),
         *("--read-only", "--read-only-tmpfs=false", f"--shm-size={min(16, settings.tmp_mib)}m"),
         f"--tmpfs=/tmp:rw,nosuid,nodev,size={settings.tmp_mib}m",
         f"--tmpfs={SITE_FOLDER}:rw,nosuid,nodev,size={settings.workspace_mib}m",
         *limit_flags(settings, place.limits),
-        *("--log-driver=k8s-file", "--log-opt=max-size=1mb", "--init", f"--timeout={settings.lifetime_s}"),
+        *("--log-driver=k8s-file", "--log-opt=max-size=1mb", f"--timeout={settings.lifetime_s}"),
         *(f"--label={key}={value}" for key, value in place.labels.items()),
         *("--env=HOME=/tmp", f"--workdir={SITE_FOLDER}", place.image),
         *server_argv(settings),
@@ -63,7 +68,7 @@ def limit_flags(settings: ContainerSettings, limits: Limits) -> list[str]:
 def server_argv(settings: ContainerSettings) -> list[str]:
     single_page = "yes" if settings.stack == "vite-react" else "no"
     return [
-        *("node", "/srv/serve.mjs", f"--site={SITE_FOLDER}", "--kit=/srv/kit", f"--http={HTTP_FD}"),
+        *(INIT_FILE, "--", "node", "/srv/serve.mjs", f"--site={SITE_FOLDER}", "--kit=/srv/kit", f"--http={HTTP_FD}"),
         *(f"--control={CONTROL_FD}", f"--single-page={single_page}", "--owns-processes=yes"),
     ]
 

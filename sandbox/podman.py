@@ -9,7 +9,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,6 +33,7 @@ from sandbox.workspace import unpack
 __all__ = ["PodmanContainer", "PodmanSettings"]
 
 SLOTS = 200
+BLOCK_BYTES = 65536
 READY_S = 30.0
 CLIENT_GRACE_S = 15.0
 KILLED = 137
@@ -109,9 +110,12 @@ class PodmanContainer:
         if not self._folder.exists():
             raise ContainerGone("The site's container is closed; start it anew.")
         try:
-            blocks, _ = self._engine.client().containers.get(self._name).get_archive(SITE_FOLDER)
-            with BlockReader(blocks) as stream:
-                return unpack(stream, below="site/")
+            # podman-py's own get_archive() takes in the whole archive before it hands over the first block.
+            place = f"/containers/{self._name}/archive"
+            with closing(self._engine.client().api.get(place, params={"path": SITE_FOLDER}, stream=True)) as answer:
+                answer.raise_for_status()
+                with BlockReader(answer.iter_content(BLOCK_BYTES)) as stream:
+                    return unpack(stream, below="site/")
         except NotFound as error:
             raise ContainerGone("The site's container has ended; start it anew.") from error
         except APIError as error:

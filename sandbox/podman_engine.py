@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -254,7 +255,7 @@ def make_private(folder: Path) -> None:
 def write_when_new(file: Path, text: str) -> None:
     if file.exists() and file.read_text() == text:
         return
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    draft = file.with_name(f"{file.name}.{os.getpid()}-{threading.get_ident()}")
     draft.write_text(text)
     draft.replace(file)
 

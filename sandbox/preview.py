@@ -22,6 +22,8 @@ HOST = "127.0.0.1"
 BLOCK_BYTES = 65536
 POLL_S = 0.02
 BACKLOG = 256
+CONNECTIONS = 256
+"""Most visitors at once; each takes two descriptors of ours. A page may open 255 sockets and a few requests."""
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -91,6 +93,9 @@ class Preview:
     def _accept(self) -> None:
         with suppress(BlockingIOError, ConnectionError):  # it went away again
             client, _ = self._listener.accept()
+            if len(self._tasks) >= CONNECTIONS:
+                client.close()
+                return
             client.setblocking(False)
             # A relay that is cancelled before it runs closes nothing itself.
             self._keep(relay(self._socket, client)).add_done_callback(partial(close_socket, client))

@@ -24,6 +24,7 @@ LOADED_LATER = (
     "libnss_dns.so.2 libanl.so.1 libgcc_s.so.1 libstdc++.so.6"
 )
 FOLDERS = ("proc", "sys", "dev", "run", "etc", "root", "tmp", "var", "var/tmp", "usr/local", "srv")
+NODE = "usr/bin/node"
 STICKY = frozenset({"tmp", "var/tmp"})
 LINKS = {"bin": "usr/bin", "sbin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64"}
 TEXTS = {
@@ -64,7 +65,7 @@ def write_rootfs(target: Path, node: NodeFiles) -> None:
             member.size = len(text)
             tar.addfile(member, BytesIO(text.encode()))
         for name, source in sorted(files.items()):
-            add_file(tar, name, source)
+            add_file(tar, name, source, mode_of(name, source))
 
 
 def entry(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
@@ -73,9 +74,16 @@ def entry(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
     return member
 
 
-def add_file(tar: tarfile.TarFile, name: str, source: Path) -> None:
+def mode_of(name: str, source: Path) -> int:
+    if name == NODE:
+        # Run but not read: so the kernel shields the memory of what it runs, such as the site's server, from the site.
+        return 0o711
+    return 0o755 if os.access(source, os.X_OK) else 0o644
+
+
+def add_file(tar: tarfile.TarFile, name: str, source: Path, mode: int) -> None:
     with source.open("rb") as stream:
-        member = entry(name, tarfile.REGTYPE, 0o755 if os.access(source, os.X_OK) else 0o644)
+        member = entry(name, tarfile.REGTYPE, mode)
         member.size = os.fstat(stream.fileno()).st_size
         tar.addfile(member, stream)
 
@@ -95,7 +103,7 @@ def host_files(node: NodeFiles) -> Iterator[tuple[str, Path]]:
     programs = {name: find_tool(name) for name in TOOLS.split()}
     for name, source in programs.items():
         yield f"usr/bin/{name}", source.resolve()
-    yield "usr/bin/node", node.node
+    yield NODE, node.node
     for library in libraries([*programs.values(), node.node]):
         yield library_place(library), library.resolve()
     for source in sorted(node.npm.rglob("*")):

@@ -1,6 +1,7 @@
 // The site's own web server. Two listening unix sockets are handed to it as open descriptors: `http` shows the
 // published folder to whoever holds the host side, `control` takes files and orders from the host alone.
 // Nothing inside the container can reach either socket by a path.
+import crypto from 'node:crypto'
 import fs from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
@@ -107,16 +108,25 @@ function show(request, response) {
   sendText(response, 404, absent)
 }
 
-// Folders a command left unreadable are opened first; links are removed, never followed.
+// Whatever a command left: what lies in a folder is first moved to the top under a name of ours. So no path grows
+// longer than the kernel takes, however deep the folders, and no name needs to be text. Links are removed, never followed.
 function empty(folder) {
-  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
-    const full = path.join(folder, entry.name)
-    if (entry.isDirectory()) {
+  const list = (place) => fs.readdirSync(place, { withFileTypes: true, encoding: 'buffer' })
+  const inside = (place, name) => Buffer.concat([Buffer.from(place), Buffer.from('/'), Buffer.from(name)])
+  for (let entries = list(folder); entries.length; entries = list(folder))
+    for (const entry of entries) {
+      const full = inside(folder, entry.name)
+      if (!entry.isDirectory()) {
+        fs.unlinkSync(full)
+        continue
+      }
       fs.chmodSync(full, 0o700)
-      empty(full)
+      for (const inner of list(full)) {
+        if (inner.isDirectory()) fs.chmodSync(inside(full, inner.name), 0o700)
+        fs.renameSync(inside(full, inner.name), inside(folder, crypto.randomUUID()))
+      }
       fs.rmdirSync(full)
-    } else fs.unlinkSync(full)
-  }
+    }
 }
 
 // Body: one JSON line [[path, size], ...], then the contents one after the other. Synchronous throughout, so no

@@ -5,6 +5,7 @@ For probes alone: the image holds no tool that could ask the kernel for what is 
 
 import errno
 import platform
+import signal
 import struct
 
 from sandbox.errors import SandboxError
@@ -13,12 +14,17 @@ LOAD_ADDRESS = 0x400000
 HEADER_BYTES = 64 + 56
 # movabs into rax (the call's number), then rdi, rsi, rdx, r10, r8, r9
 MOVES = (b"\x48\xb8", b"\x48\xbf", b"\x48\xbe", b"\x48\xba", b"\x49\xba", b"\x49\xb8", b"\x49\xb9")
-# syscall; xor edi,edi; test rax,rax; jns +5; neg rax; mov edi,eax; mov eax,60; syscall
-CALL_AND_EXIT = bytes.fromhex("0f0531ff4885c0790548f7d889c7b83c0000000f05")
+CALL = bytes.fromhex("0f05")
+LEGACY_CALL = bytes.fromhex("cd80")
+"""The 32-bit way into the kernel, which counts its calls differently."""
+# xor edi,edi; test rax,rax; jns +5; neg rax; mov edi,eax; mov eax,60; syscall
+EXIT = bytes.fromhex("31ff4885c0790548f7d889c7b83c0000000f05")
 REFUSALS = frozenset({errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EAFNOSUPPORT})
+KILLED_BY_FILTER = 128 + signal.SIGSYS
+"""What a shell says of a program that the filter ended."""
 
 
-def program(*words: int | str) -> bytes:
+def program(*words: int | str, call: bytes = CALL) -> bytes:
     """A static x86-64 ELF file. First the call's number, then its arguments; a text, at most one, goes by address."""
     if platform.machine() != "x86_64":
         raise SandboxError(f"System call probes know x86-64 only, not {platform.machine()}; nothing is shown here.")
@@ -29,7 +35,7 @@ def program(*words: int | str) -> bytes:
         move + struct.pack("<Q", value)
         for move, value in zip(MOVES, values + [0] * (len(MOVES) - len(values)), strict=True)
     )
-    code = moves + CALL_AND_EXIT
+    code = moves + call + EXIT
     size = HEADER_BYTES + len(text) + len(code)
     identity = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
     header = struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, text_address + len(text), 64, 0, 0, 64, 56, 1, 0, 0, 0)

@@ -44,7 +44,7 @@ GOOD = HostFacts(
         "--ulimit=nproc=256:256",
         "--timeout=7200",
         "--label=app=x",
-        "--init",
+        "--security-opt=mask=",
     ],
 )
 def test_every_wall_stands_in_the_command(flag):
