@@ -59,7 +59,13 @@ class RealRooms:
 
     def container(self, stack: str) -> Container:
         own = self.config.sandbox
-        settings = ContainerSettings(memory_mib=own.memory_mib, pids=own.pids, cpus=own.cpus, stack=stack)  # type: ignore[arg-type]
+        settings = ContainerSettings(
+            memory_mib=own.memory_mib,
+            pids=own.pids,
+            cpus=own.cpus,
+            without_minimum_walls=own.run_untrusted_code_without_minimum_walls,
+            stack=stack,  # type: ignore[arg-type]
+        )
         return PodmanContainer(settings, podman_settings(self.config))
 
     def preview(self, container: Container) -> Preview:

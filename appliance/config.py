@@ -67,6 +67,8 @@ class SandboxSettings:
     memory_mib: int = 1024
     pids: int = 256
     cpus: float = 2.0
+    run_untrusted_code_without_minimum_walls: bool = False
+    """Run what models wrote even where this machine lacks walls that every site must have (docs/sandbox.md)."""
 
 
 @dataclass(frozen=True, slots=True)

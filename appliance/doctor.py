@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +11,7 @@ from appliance.config import Config
 from models.fetch import ModelShelf
 from models.hardware import HardwareFacts, detect_hardware, engine_in_use
 from sandbox.errors import SandboxError
-from sandbox.host import HostFacts, gather_facts, missing_walls
+from sandbox.host import GIVEN_UP, NEEDED_BY_PODMAN, HostFacts, gather_facts, missing_walls
 from sandbox.image import exists, image_name
 from sandbox.podman import PodmanSettings
 from sandbox.podman_engine import Podman
@@ -39,7 +40,7 @@ def examine(config: Config, shelf: ModelShelf, podman: PodmanSettings) -> list[C
         _podman(host),
         *([_image(podman)] if host.podman_version else []),
         _browser(host),
-        *(Check(f"wall: {wall.name}", "warning", wall.meaning, wall.remedy) for wall in missing_walls(host)),
+        *wall_checks(host, config.sandbox.run_untrusted_code_without_minimum_walls),
     ]
 
 
@@ -74,19 +75,18 @@ def _podman(host: HostFacts) -> Check:
         return Check(
             "podman", "missing", "podman is not installed", "Run: sudo apt-get install podman runc uidmap catatonit"
         )
-    if not host.user_namespaces:
-        return Check(
-            *("podman", "missing", "this account may not make user namespaces, so there is no sandbox"),
-            "Run as root: sysctl -w kernel.unprivileged_userns_clone=1",
-        )
-    if not (host.subordinate_ids and host.mapping_tools):
-        return Check(
-            *("podman", "missing", "this account has no subordinate ids or no newuidmap"),
-            "Run as root: apt-get install uidmap && "
-            f"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {host.account}",
-        )
     limits = {"group": "own control groups", "flags": "cgroup v2", "rlimits": "per process only"}[host.limits]
     return Check("podman", "ok", f"{host.podman_version}, {host.runtime}, cgroup {host.cgroups}, limits: {limits}")
+
+
+def wall_checks(host: HostFacts, minimum_given_up: bool) -> Iterator[Check]:
+    """A missing wall of the minimum keeps sites from running, unless the user has given the minimum up."""
+    if minimum_given_up:
+        yield Check(GIVEN_UP.name, "warning", GIVEN_UP.meaning, GIVEN_UP.remedy)
+    for wall in missing_walls(host):
+        is_needed = wall.is_minimum and not (minimum_given_up and wall.name not in NEEDED_BY_PODMAN)
+        state: State = "missing" if is_needed else "warning"
+        yield Check(f"wall: {wall.name}", state, wall.meaning, wall.remedy)
 
 
 def _image(podman: PodmanSettings) -> Check:

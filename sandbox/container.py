@@ -19,6 +19,8 @@ class Wall:
     name: str
     meaning: str
     remedy: str
+    is_minimum: bool = False
+    """Whether nothing untrusted runs without it, unless the user says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class ContainerSettings:
     workspace_mib: int = 128
     tmp_mib: int = 64
     lifetime_s: int = 7200
+    without_minimum_walls: bool = False
+    """Run sites even where walls are missing that every site must have."""
     stack: Stack = "static"
     image: str = ""
     """Empty means the image built for `stack`."""

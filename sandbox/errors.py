@@ -4,6 +4,7 @@
     ├── PodmanMissing (FileNotFoundError)      podman or one of its parts is not installed
     ├── PodmanFailed (RuntimeError)            podman refused, for a reason only podman knows
     ├── NoUserNamespaces (PermissionError)     this account may not make rootless containers
+    ├── WallMissing (PermissionError)          a wall that every site must have does not stand here
     ├── FolderRefused (PermissionError)        a working folder is not safely ours, or its path is too long
     ├── ImageMissing (LookupError)             the stack's image was never built
     ├── StorageFull (OSError)                  the disk or a container's quota is full
@@ -35,6 +36,10 @@ class PodmanFailed(SandboxError, RuntimeError):
 
 
 class NoUserNamespaces(SandboxError, PermissionError):
+    pass
+
+
+class WallMissing(SandboxError, PermissionError):
     pass
 
 

@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,14 @@ Limits = Literal["group", "flags", "rlimits"]
 SECCOMP_FILES = ("usr/share/containers/seccomp.json", "etc/containers/seccomp.json")
 CONTROLLERS = ("memory", "pids", "cpu")
 CGROUP_ROOT = Path("/sys/fs/cgroup")
+MINIMUM_SETTING = "run_untrusted_code_without_minimum_walls"
+NEEDED_BY_PODMAN = frozenset({"user namespace", "users of the namespace"})
+"""Walls that cannot be given up: without them no container starts."""
+GIVEN_UP = Wall(
+    "minimum given up",
+    f"{MINIMUM_SETTING} is set: what a model wrote runs here even where walls are missing that every site must have.",
+    "Take it out of config.toml.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +40,13 @@ class HostFacts:
     init_found: bool
     cgroups: Cgroups
     limits: Limits
+    cgroup_group: str
+    """The control group that set-up hands to this account."""
     user_namespaces: bool
     subordinate_ids: bool
     mapping_tools: bool
+    call_filters: bool
+    """Whether the kernel can filter system calls."""
     seccomp_file: str
     chromium: str
     chromedriver: str
@@ -52,9 +65,11 @@ def gather_facts(cgroup_group: str = "appliance", root: Path = Path("/")) -> Hos
         init_found=find_init() is not None,
         cgroups=cgroups,
         limits=limits_source(cgroups, cgroup_group, root / "sys/fs/cgroup"),
+        cgroup_group=cgroup_group,
         user_namespaces=namespaces_allowed(root / "proc/sys"),
         subordinate_ids=all(has_range(root / "etc" / name, account) for name in ("subuid", "subgid")),
         mapping_tools=all(shutil.which(name) for name in ("newuidmap", "newgidmap")),
+        call_filters=(root / "proc/sys/kernel/seccomp/actions_avail").exists(),
         seccomp_file=next((str(root / name) for name in SECCOMP_FILES if (root / name).exists()), ""),
         chromium=shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or "",
         chromedriver=shutil.which("chromedriver") or "",
@@ -121,25 +136,54 @@ def first_subordinate_id(file: Path, account: str) -> int | None:
 
 
 def missing_walls(facts: HostFacts) -> tuple[Wall, ...]:
-    """What podman cannot give here although it runs; a host without podman at all is an error, not a missing wall."""
-    walls = []
+    """What this host cannot give a site, the least first. Without a wall of the minimum nothing untrusted runs."""
+    return (*missing_minimum_walls(facts), *weaker_walls(facts))
+
+
+def missing_minimum_walls(facts: HostFacts) -> Iterator[Wall]:
+    meaning = "There is no sandbox: a site would run with all rights of this account, so none is run."
+    if not facts.user_namespaces:
+        remedy = "Run: sudo sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000"
+        yield Wall("user namespace", meaning, remedy, is_minimum=True)
+    if not facts.mapping_tools:
+        remedy = "Run: sudo apt-get install uidmap"
+        yield Wall("users of the namespace", f"newuidmap or newgidmap is missing. {meaning}", remedy, is_minimum=True)
+    if not facts.subordinate_ids:
+        remedy = f"Run: {more_ids(facts.account)}"
+        yield Wall("users of the namespace", f"The account has no subordinate ids. {meaning}", remedy, is_minimum=True)
+    if not facts.call_filters:
+        yield Wall(
+            "system call filter",
+            "This kernel cannot filter system calls: a fault in any part of it is a way out, so no site is run.",
+            "Run, and restart the machine: sudo apt-get install linux-image-amd64",
+            is_minimum=True,
+        )
+
+
+def weaker_walls(facts: HostFacts) -> Iterator[Wall]:
     if facts.limits == "rlimits":
-        walls.append(
-            Wall(
-                "real limits",
-                "Memory, processes and CPU of a site are held by per-process limits and a watchdog that looks twice a "
-                "second, not by the kernel for the whole site.",
-                "Run set-up once as root: it hands this account its own control groups."
-                if facts.cgroups != "v2"
-                else f"Run: sudo loginctl enable-linger {facts.account} and log in again.",
-            )
+        yield Wall(
+            "real limits",
+            "Memory, processes and CPU of a site are held by per-process limits and a watchdog that looks twice a "
+            "second, not by the kernel for the whole site.",
+            f"Run: {more_limits(facts)}",
         )
-    if not facts.seccomp_file:
-        walls.append(
-            Wall(
-                "system call filter",
-                "Podman's list of allowed system calls is absent, so sites run with the runtime's weaker default.",
-                "Run: sudo apt-get install golang-github-containers-common",
-            )
+    if facts.call_filters and not facts.seccomp_file:
+        yield Wall(
+            "own system call list",
+            "Podman's list of allowed system calls is absent, so sites run with the runtime's weaker default.",
+            "Run: sudo apt-get install golang-github-containers-common",
         )
-    return tuple(walls)
+
+
+def more_ids(account: str) -> str:
+    return f"sudo usermod --add-subuids 200000-265535 --add-subgids 200000-265535 {account}"
+
+
+def more_limits(facts: HostFacts) -> str:
+    """Cgroup v1 forgets with a restart of the machine; v2 gives limits to users who have a session of their own."""
+    if facts.cgroups == "v2":
+        return f"sudo loginctl enable-linger {facts.account} (and log in again)"
+    groups = " ".join(f"/sys/fs/cgroup/{controller}/{facts.cgroup_group}" for controller in CONTROLLERS)
+    make = f"mkdir -p {groups} && chown -R {facts.account} {groups}"
+    return f"sudo sh -c '{make}' (again after each restart of the machine)"

@@ -27,6 +27,7 @@ from sandbox.podman_engine import Podman, PodmanSettings, api_error, make_privat
 from sandbox.processes import Ended
 from sandbox.site_server import ListeningSockets, SiteServer
 from sandbox.streams import BlockReader
+from sandbox.walls import given_up, look_at, missing_minimum, require_minimum
 from sandbox.watchdog import MemoryWatchdog, Usage, usage_of
 from sandbox.workspace import unpack
 
@@ -51,6 +52,7 @@ class PodmanContainer:
         self._folder = podman.run_folder / "sites" / self._name
         self._server = SiteServer(self._folder / "control", quota_mib=settings.workspace_mib)
         self._host_uid = -1
+        self._missing_minimum: tuple[Wall, ...] = ()
         self._group: SiteGroup | None = None
         self._watchdog: MemoryWatchdog | None = None
         self._stack = ExitStack()
@@ -61,7 +63,7 @@ class PodmanContainer:
 
     @property
     def missing_walls(self) -> tuple[Wall, ...]:
-        return missing_walls(self._facts)
+        return (*given_up(self.settings), *self._missing_minimum, *missing_walls(self._facts))
 
     @property
     def socket(self) -> Path:
@@ -85,6 +87,8 @@ class PodmanContainer:
             self._host_uid = host_uid(self._facts.account, slot.number)
             self._start(slot.number)
             self._server.wait_ready(READY_S)
+            self._missing_minimum = missing_minimum(look_at(self._host_uid), self.settings)
+            require_minimum(self._missing_minimum, self.settings)
             if self._facts.limits == "rlimits":
                 watchdog = MemoryWatchdog(self._host_uid, self.settings.memory_mib, self._kill)
                 self._watchdog = stack.enter_context(watchdog)

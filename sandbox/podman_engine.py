@@ -32,7 +32,7 @@ from sandbox.errors import (
     SandboxError,
     StorageFull,
 )
-from sandbox.host import HostFacts, gather_facts
+from sandbox.host import HostFacts, gather_facts, more_ids
 from sandbox.owners import Owner
 from sandbox.processes import Ended, run_bounded, runs
 from sandbox.seccomp import site_profile
@@ -203,10 +203,7 @@ def refuse_unusable(facts: HostFacts) -> None:
             "kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000"
         )
     if not facts.subordinate_ids:
-        raise NoUserNamespaces(
-            f"The account {facts.account} has no subordinate ids; run: sudo usermod --add-subuids 200000-265535 "
-            f"--add-subgids 200000-265535 {facts.account}"
-        )
+        raise NoUserNamespaces(f"The account {facts.account} has no subordinate ids; run: {more_ids(facts.account)}")
 
 
 # Words of podman's last message → our error. The first that fits wins.

@@ -52,6 +52,7 @@ const answers = JSON.parse(process.argv[1]).map(([act, path]) => {
 console.log(JSON.stringify(answers))
 """
 
+DEFAULTS = ContainerSettings()
 Outcome = tuple[bool, str]
 """Blocked or not, and how that showed."""
 
@@ -66,10 +67,17 @@ class Probe:
 class Room:
     """A container to break out of, what shows its site, and the means to open other rooms, which may be ruined."""
 
-    def __init__(self, container: Container, podman: PodmanSettings, browser: BrowserSettings) -> None:
+    def __init__(
+        self,
+        container: Container,
+        podman: PodmanSettings,
+        browser: BrowserSettings,
+        settings: ContainerSettings = DEFAULTS,
+    ) -> None:
         self.container = container
         self.podman = podman
         self.browser = browser
+        self._settings = settings
         self._stack = ExitStack()
         self._preview: Preview | None = None
         self._page: Browser | None = None
@@ -84,7 +92,7 @@ class Room:
         self._stack.close()
 
     def another(self, settings: ContainerSettings | None = None) -> PodmanContainer:
-        return PodmanContainer(settings or ContainerSettings(), self.podman)
+        return PodmanContainer(settings or self._settings, self.podman)
 
     @property
     def neighbour(self) -> PodmanContainer:

@@ -13,7 +13,7 @@ from sandbox.container import ContainerSettings
 from sandbox.errors import SandboxError
 from sandbox.podman import PodmanContainer
 from sandbox.podman_engine import Podman, PodmanSettings
-from sandbox.probe_room import Probe, Room
+from sandbox.probe_room import DEFAULTS, Probe, Room
 from sandbox.probes_browser import BROWSER
 from sandbox.probes_exchange import EXCHANGE
 from sandbox.probes_fence import FENCE
@@ -63,8 +63,14 @@ def run_probes(podman: PodmanSettings, browser: BrowserSettings | None = None) -
             yield from runs[name].result()
 
 
-def run_family(probes: tuple[Probe, ...], podman: PodmanSettings, browser: BrowserSettings) -> list[ProbeResult]:
-    with PodmanContainer(ContainerSettings(), podman) as container, Room(container, podman, browser) as room:
+def run_family(
+    probes: tuple[Probe, ...],
+    podman: PodmanSettings,
+    browser: BrowserSettings,
+    settings: ContainerSettings = DEFAULTS,
+) -> list[ProbeResult]:
+    """One after the other, in one room."""
+    with PodmanContainer(settings, podman) as container, Room(container, podman, browser, settings) as room:
         return [run_probe(probe, room) for probe in probes]
 
 

@@ -1,4 +1,5 @@
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,34 @@ def podman_settings():
 @pytest.fixture(scope="session")
 def static_image(podman_settings):
     return build_image("static", podman_settings, print).name
+
+
+WEAK_PODMAN = """#!/bin/sh
+# A machine whose podman leaves a wall out: as asked for, but with one more word, or one in place of another.
+if [ "$1" = run ]; then
+  shift
+  for word; do
+    shift
+    case "$word" in {kind}=*|{kind}) ;; *) set -- "$@" "$word" ;; esac
+  done
+  set -- run {words} "$@"
+fi
+exec {podman} "$@"
+"""
+
+
+@pytest.fixture
+def weaken(tmp_path, monkeypatch):
+    """Makes every room that is opened afterwards one without the wall that a flag of `podman run` stands for."""
+
+    def weaken(flag):
+        kind = flag.rpartition("=")[0] if flag.startswith("--security-opt=") else flag.partition("=")[0]
+        kind = {"--cap-add": "--cap-drop", "--ulimit": "--ulimit=nproc", "--volume": "--volume"}.get(kind, kind)
+        folder = tmp_path / "weak"
+        folder.mkdir()
+        program = folder / "podman"
+        program.write_text(WEAK_PODMAN.format(kind=kind, words=flag, podman=shutil.which("podman")))
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    return weaken

@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.container import ContainerSettings
 from sandbox.host import HostFacts, cgroup_layout, limits_source, missing_walls
-from sandbox.launch import Place, exec_argv, run_argv
+from sandbox.launch import MASKED, Place, exec_argv, run_argv
 from sandbox.seccomp import site_profile
 
 PLACE = Place("site-1", "localhost/img:1", slot=3, limits="group", seccomp_file="/s.json", labels={"app": "x"})
@@ -19,9 +19,11 @@ GOOD = HostFacts(
     init_found=True,
     cgroups="hybrid",
     limits="group",
+    cgroup_group="appliance-7",
     user_namespaces=True,
     subordinate_ids=True,
     mapping_tools=True,
+    call_filters=True,
     seccomp_file="/usr/share/containers/seccomp.json",
     chromium="/usr/bin/chromium",
     chromedriver="/usr/bin/chromedriver",
@@ -44,7 +46,7 @@ GOOD = HostFacts(
         "--ulimit=nproc=256:256",
         "--timeout=7200",
         "--label=app=x",
-        "--security-opt=mask=",
+        f"--security-opt=mask={MASKED}",
     ],
 )
 def test_every_wall_stands_in_the_command(flag):
@@ -93,17 +95,27 @@ def test_a_host_that_gives_everything_misses_no_wall():
 
 
 @pytest.mark.parametrize(
-    ("change", "name", "remedy"),
+    ("change", "name", "command", "is_minimum"),
     [
-        ({"limits": "rlimits"}, "real limits", "set-up once as root"),
-        ({"limits": "rlimits", "cgroups": "v2"}, "real limits", "enable-linger appliance"),
-        ({"seccomp_file": ""}, "system call filter", "apt-get install"),
+        (
+            {"limits": "rlimits", "cgroups": "v1"},
+            "real limits",
+            "sudo sh -c 'mkdir -p /sys/fs/cgroup/memory/appliance-7 /sys/fs/cgroup/pids/appliance-7 "
+            "/sys/fs/cgroup/cpu/appliance-7 && chown -R appliance /sys/fs/cgroup/memory/appliance-7",
+            False,
+        ),
+        ({"limits": "rlimits", "cgroups": "v2"}, "real limits", "sudo loginctl enable-linger appliance", False),
+        ({"seccomp_file": ""}, "own system call list", "sudo apt-get install golang-github", False),
+        ({"call_filters": False}, "system call filter", "sudo apt-get install linux-image-amd64", True),
+        ({"user_namespaces": False}, "user namespace", "sudo sysctl -w kernel.unprivileged_userns_clone=1", True),
+        ({"mapping_tools": False}, "users of the namespace", "sudo apt-get install uidmap", True),
+        ({"subordinate_ids": False}, "users of the namespace", "sudo usermod --add-subuids 200000-265535", True),
     ],
 )
-def test_a_missing_wall_is_named_with_its_remedy(change, name, remedy):
+def test_a_missing_wall_is_named_with_the_one_command_that_adds_it(change, name, command, is_minimum):
     (wall,) = missing_walls(replace(GOOD, **change))
-    assert wall.name == name
-    assert remedy in wall.remedy
+    assert (wall.name, wall.is_minimum) == (name, is_minimum)
+    assert command in wall.remedy
 
 
 def test_the_limits_of_recorded_hosts(tmp_path):
