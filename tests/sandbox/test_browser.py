@@ -31,6 +31,7 @@ PAGES = {
     "app.js": b"\n\n   undefinedFunction()",
     "tall.html": b"<body style='margin:0'><div style='height:5000px;background:linear-gradient(red,blue)'></div>",
     "giant.html": b"<div style='height:90000px'>",
+    "windows.html": b"<script>document.title = String(window.open('/tall.html'))</script>",
     "hang.html": b"<script>while (true) {}</script>",
     "late.html": b"<p id=t>before</p><script>const show = (text) => { t.textContent = text }\n"
     b"setTimeout(() => fetch('/x.txt').then((answer) => answer.text()).then(show), 0)</script>",
@@ -130,6 +131,12 @@ def test_dialogs_are_dismissed_and_reported(browser, site):
         "dialog: prompt: name",
     ]
     assert browser.evaluate("return document.querySelector('p').textContent") == "false/null"
+
+
+def test_a_page_opens_no_window_that_nobody_asked_for(browser):
+    assert browser.open("/windows.html").title == "null"
+    pages = [target for target in browser.command("Target.getTargets", {})["targetInfos"] if target["type"] == "page"]
+    assert len(pages) == 1
 
 
 def test_screenshots_show_the_whole_page_or_one_screen(browser):

@@ -50,6 +50,28 @@ def test_a_replacement_leaves_nothing_behind(container):
     assert container.read() == {"other.html": b"x"}
 
 
+DEEPER_THAN_ANY_PATH = """
+const fs = require('fs')
+for (let depth = 0; depth < 300; depth++) { fs.mkdirSync('d'.repeat(20)); process.chdir('d'.repeat(20)) }
+fs.writeFileSync('bottom', 'x')
+"""
+NO_TEXT_FOR_A_NAME = """
+const fs = require('fs'), bytes = (...all) => Buffer.from(all)
+fs.writeFileSync(bytes(0xff, 0x61), 'x')
+fs.mkdirSync(bytes(0xfe)); fs.writeFileSync(bytes(0xfe, 0x2f, 0xfd), 'x')
+fs.symlinkSync('/etc', bytes(0xfe, 0x2f, 0xfc))
+fs.mkdirSync('a/closed', { recursive: true }); fs.chmodSync('a/closed', 0)
+"""
+
+
+@pytest.mark.parametrize("script", [DEEPER_THAN_ANY_PATH, NO_TEXT_FOR_A_NAME])
+def test_nothing_a_site_makes_keeps_its_next_files_out(container, script):
+    made = container.exec(["node", "-e", script], timeout_s=20)
+    assert (made.exit_code, made.stderr) == (0, "")
+    container.replace(PAGE)
+    assert container.read() == PAGE
+
+
 def test_a_refused_path_changes_nothing(container):
     container.replace(PAGE)
     with pytest.raises(WorkspaceRefused):
