@@ -27,6 +27,8 @@ class Place:
     slot: int
     limits: Limits
     seccomp_file: str
+    pid_file: str
+    """Where podman notes the number of the room's first process."""
     labels: Mapping[str, str]
 
     @property
@@ -37,6 +39,7 @@ class Place:
 def run_argv(settings: ContainerSettings, place: Place) -> list[str]:
     return [
         *("podman", "run", "--detach", "--pull=never", f"--name={place.name}", "--hostname=site"),
+        f"--pidfile={place.pid_file}",
         *("--network=none", "--no-hosts", "--http-proxy=false"),
         *(f"--user={place.uid}:{place.uid}", "--cap-drop=all", "--security-opt=no-new-privileges"),
         f"--security-opt=mask={MASKED}",

@@ -87,7 +87,8 @@ class PodmanContainer:
             self._host_uid = host_uid(self._facts.account, slot.number)
             self._start(slot.number)
             self._server.wait_ready(READY_S)
-            self._missing_minimum = missing_minimum(look_at(self._host_uid), self.settings)
+            first = int((self._folder / "pid").read_text())
+            self._missing_minimum = missing_minimum(look_at(first), self.settings)
             require_minimum(self._missing_minimum, self.settings)
             if self._facts.limits == "rlimits":
                 watchdog = MemoryWatchdog(self._host_uid, self.settings.memory_mib, self._kill)
@@ -177,6 +178,7 @@ class PodmanContainer:
             slot=slot,
             limits=self._facts.limits,
             seccomp_file=self._engine.seccomp_file,
+            pid_file=str(self._folder / "pid"),
             labels={APP_LABEL: APP, OWNER_LABEL: str(Owner.this_process())},
         )
         argv = run_argv(self.settings, place)

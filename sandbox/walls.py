@@ -33,27 +33,19 @@ class RoomFacts:
     """What fits into each folder that is memory of a limited size."""
 
 
-def look_at(host_uid: int, proc: Path = PROC) -> RoomFacts | None:
-    """None when no process of this user is to be seen."""
-    first = next((folder for folder in by_number(proc) if real_user(folder) == host_uid), None)
-    if first is None:
+def look_at(pid: int, proc: Path = PROC) -> RoomFacts | None:
+    """None when this process is not to be seen."""
+    first = proc / str(pid)
+    status = fields_of(first / "status")
+    if not status:
         return None
     return RoomFacts(
-        status=fields_of(first / "status"),
+        status=status,
         apart=frozenset(kind for kind in NAMESPACES if is_apart(first / "ns" / kind, proc / "self" / "ns" / kind)),
         routes=len(read(first / "net" / "route").splitlines()[1:]),
         most_processes=process_limit(read(first / "limits")),
         sizes_mib=folder_sizes(read(first / "mounts")),
     )
-
-
-def by_number(proc: Path) -> list[Path]:
-    return sorted((folder for folder in proc.iterdir() if folder.name.isdigit()), key=lambda folder: int(folder.name))
-
-
-def real_user(folder: Path) -> int | None:
-    words = fields_of(folder / "status").get("Uid", "").split()
-    return int(words[0]) if words else None
 
 
 def fields_of(file: Path) -> dict[str, str]:

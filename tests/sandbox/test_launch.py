@@ -9,7 +9,9 @@ from sandbox.host import HostFacts, cgroup_layout, limits_source, missing_walls
 from sandbox.launch import MASKED, Place, exec_argv, run_argv
 from sandbox.seccomp import site_profile
 
-PLACE = Place("site-1", "localhost/img:1", slot=3, limits="group", seccomp_file="/s.json", labels={"app": "x"})
+PLACE = Place(
+    "site-1", "localhost/img:1", slot=3, limits="group", seccomp_file="/s.json", pid_file="/r/pid", labels={"app": "x"}
+)
 GOOD = HostFacts(
     account="appliance",
     is_root=False,

@@ -1,5 +1,6 @@
 """The minimum: seen on a room as it stands, on made-up machines and on a real one that was weakened."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -73,6 +74,7 @@ def test_limits_are_read_as_the_kernel_tells_them():
 def test_this_very_process_is_no_room(tmp_path):
     assert look_at(2**31 - 2) is None
     assert look_at(1, tmp_path) is None
+    assert {"user namespace", "no network"} <= set(names(look_at(os.getpid())))
 
 
 @pytest.mark.podman
