@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import html
 import re
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,18 +31,24 @@ from appliance.steps import (
     RequestGuiTest,
 )
 
-_ATTRIBUTE = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>/]+))""")
+# Possessive quantifiers, because a reply may be one endless run of any character: each is passed once.
+_ATTRIBUTE = re.compile(r"""(?<![\w-])([\w-]++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>/]++))""")
 _OPEN = re.compile(r"<(boltAction|file|edit|delete)\b([^<>]*?)(/?)>", re.IGNORECASE)
 _STRICT_FILE = re.compile(r'<boltAction type="file" filePath="([^"]*)">(.*?)</boltAction>', re.DOTALL)
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([^\n`]*)\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(
+    r"^[ \t]*+(`{3,}+|~{3,}+)[ \t]*+([^\n`]*+)\n(.*?)(?:^[ \t]*+\1[ \t]*+$|\Z)", re.DOTALL | re.MULTILINE
+)
+_END = re.compile(r"</(boltAction|boltArtifact|artifact|file|edit)\s*+>", re.IGNORECASE)
+_EDIT_PART = re.compile(r"\n?</?(?:search|replace)>\n?", re.IGNORECASE)
 _SIGNAL_FINISH = re.compile(r"""<boltAction\s[^<>]*type\s*=\s*["']?finish["']?[^<>]*>|<finish\s*/?>""", re.IGNORECASE)
 _SIGNAL_TEST = re.compile(
     r"""<boltAction\s[^<>]*type\s*=\s*["']?screenshot_validated["']?[^<>]*>|<request-gui-test\s*/?>""", re.IGNORECASE
 )
 _NAME = re.compile(r"[\w@./-]+\.(?:html?|css|m?js|jsx|tsx?|json|svg|md|txt)\b")
 _ELISION = re.compile(
-    r"^\s*(?:<!--|/\*|//|#|\{/\*)?\s*(?:\.{3}|…)\s*(?:\(?(?:rest|existing|remaining|same|other|previous|keep|your)\b.*)?"
-    r"(?:-->|\*/|\*/\})?\s*$|^\s*(?:<!--|/\*|//|\{/\*)\s*(?:rest of|existing|remaining) .*(?:here|unchanged|\.\.\.).*$",
+    r"^[^\S\n]*+(?:<!--|/\*|//|#|\{/\*)?\s{0,20}(?:\.{3}|…)\s{0,20}"
+    r"(?:\(?(?:rest|existing|remaining|same|other|previous|keep|your)\b.*)?(?:-->|\*/|\*/\})?[^\S\n]*+$"
+    r"|^[^\S\n]*+(?:<!--|/\*|//|\{/\*)\s{0,20}(?:rest of|existing|remaining) .*(?:here|unchanged|\.\.\.).*$",
     re.IGNORECASE | re.MULTILINE,
 )
 # `<img src="a.jpg" alt="Soup</h3>`: the quote is missing, and everything up to the next one would be swallowed.
@@ -63,6 +71,8 @@ _PATCH_LANGUAGES: dict[str, Literal["css", "js", "html"]] = {
 }
 _MIN_PAGE_CHARS = 40
 _LOOP_LINES = 12
+_MOST_NAME_CHARS = 200
+"""Of a line that may name a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +138,12 @@ def _parse_strict(text: str) -> Artifact:
         return Artifact(Finish())
     if re.search(r"""<boltAction type=["']screenshot_validated["']\s*/?>""", text):
         return Artifact(RequestGuiTest())
-    return Artifact(Build(), tuple(FileWrite(path, html.unescape(body)) for path, body in _STRICT_FILE.findall(text)))
+    return Artifact(Build(), tuple(FileWrite(path, unescaped(body)) for path, body in _STRICT_FILE.findall(text)))
+
+
+def unescaped(text: str) -> str:
+    """As `html.unescape`, which gives up at numbers that no character has."""
+    return html.unescape(re.sub(r"&#\d{8,}+", "&#0", text))
 
 
 def _action(text: str) -> Action:
@@ -146,8 +161,9 @@ def _tagged(text: str, cut: bool) -> Artifact:
     rescues: list[str] = []
     problems: list[str] = []
     truncated = False
-    title = _attributes(m.group(1)).get("title", "") if (m := re.search(r"<boltArtifact\b([^>]*)>", text)) else ""
+    title = _attributes(m.group(1)).get("title", "") if (m := re.search(r"<boltArtifact\b([^<>]*+)>", text)) else ""
     opens = [m for m in _OPEN.finditer(text) if _is_change(m)]
+    ends = list(_END.finditer(text))
     position = 0
     for index, opened in enumerate(opens):
         if opened.start() < position:  # inside the file before: its content only looks like a tag
@@ -169,7 +185,7 @@ def _tagged(text: str, cut: bool) -> Artifact:
             changes.append(FileDelete(path))
             continue
         limit = next((m.start() for m in opens[index + 1 :] if m.start() > opened.end()), len(text))
-        body, position, ended = _body(text, tag, opened.end(), limit)
+        body, position, ended = _body(text, tag, opened.end(), limit, ends)
         if not ended and position == len(text) and cut:
             truncated = True
             problems.append(f"{path} was cut off before its end")
@@ -189,12 +205,13 @@ def _is_change(opened: re.Match[str]) -> bool:
     return _attributes(opened.group(2)).get("type", "").lower() == "file"
 
 
-def _body(text: str, tag: str, start: int, limit: int) -> tuple[str, int, bool]:
-    """The file's text, where reading goes on, and whether its own end tag was there."""
-    end = re.compile(rf"</{tag}\s*>", re.IGNORECASE).search(text, start)
+def _body(text: str, tag: str, start: int, limit: int, ends: Sequence[re.Match[str]]) -> tuple[str, int, bool]:
+    """The file's text, where reading goes on, and whether its own end tag was there. `ends` are all of the reply."""
+    later = ends[bisect_left(ends, start, key=lambda end: end.start()) :]
+    end = next((one for one in later if one[1].lower() == tag.lower()), None)
     if end and (end.start() <= limit or not _looks_like_file_start(text, limit)):
         return text[start : end.start()], end.end(), True
-    outer = re.compile(r"</(?:boltArtifact|artifact|file|boltAction)\s*>", re.IGNORECASE).search(text, start, limit)
+    outer = next((one for one in later if one.end() <= limit and one[1].lower() != "edit"), None)
     stop = outer.start() if outer else limit
     return text[start:stop], stop, outer is not None
 
@@ -205,12 +222,18 @@ def _looks_like_file_start(text: str, position: int) -> bool:
 
 
 def _read_edit(path: str, body: str, changes: list[Change], problems: list[str]) -> None:
-    pairs = re.findall(
-        r"<search>\n?(.*?)\n?</search>\s*<replace>\n?(.*?)\n?</replace>", body, re.DOTALL | re.IGNORECASE
-    )
-    if not pairs:
+    found = len(changes)
+    parts = list(_EDIT_PART.finditer(body))
+    for at in range(len(parts) - 3):
+        begins, ends, takes, closes = parts[at : at + 4]
+        names = [part[0].strip().lower() for part in (begins, ends, takes, closes)]
+        if (
+            names == ["<search>", "</search>", "<replace>", "</replace>"]
+            and not body[ends.end() : takes.start()].strip()
+        ):
+            changes.append(FileEdit(path, body[begins.end() : ends.start()], body[takes.end() : closes.start()]))
+    if len(changes) == found:
         problems.append(f"an edit of {path} has no <search> and <replace> pair")
-    changes.extend(FileEdit(path, search, replace) for search, replace in pairs)
 
 
 def _read_file(path: str, body: str, changes: list[Change], rescues: list[str], problems: list[str]) -> None:
@@ -225,8 +248,8 @@ def _read_file(path: str, body: str, changes: list[Change], rescues: list[str], 
 def _clean(path: str, body: str) -> tuple[str, list[str]]:
     content = body.strip("\n").rstrip() + "\n"
     mended: list[str] = []
-    if fenced := re.fullmatch(r"\s*(`{3,})[^\n]*\n(.*?)\n?\s*(?:\1\s*)?", content, re.DOTALL):
-        content = fenced.group(2) + "\n"
+    if fence := re.match(r"\s*+(`{3,}+)[^\n]*+\n", content):
+        content = content[fence.end() :].rstrip().removesuffix(fence[1]).rstrip() + "\n"
         mended.append("wrapped in a fence")
     elif re.search(r"\n`{3,}\s*\Z", content):
         content = re.sub(r"\n`{3,}\s*\Z", "\n", content)
@@ -243,7 +266,7 @@ def _clean(path: str, body: str) -> tuple[str, list[str]]:
         content = re.sub(rf"\A\s*<{stray}[^>]*>\n?", "", content)
         mended.append(f"stray </{stray}> at the end")
     if "<" not in content and "&lt;" in content:
-        content = html.unescape(content)
+        content = unescaped(content)
         mended.append("angle brackets were escaped")
     return content, mended
 
@@ -301,12 +324,12 @@ def _bare_page(text: str, cut: bool) -> Artifact:
 
 def _fence_path(info: str, before: str, body: str) -> str:
     """The file a fenced block is for: by its info string, the line before, its first comment, or its language."""
-    if name := _NAME.search(info):
+    if name := _NAME.search(info[:_MOST_NAME_CHARS]):
         return name.group(0).removeprefix("./")
     line = before.rstrip().rsplit("\n", 1)[-1]
     if len(line) < 80 and (name := _NAME.search(line)):
         return name.group(0).removeprefix("./")
-    first = body.lstrip().split("\n", 1)[0]
+    first = body.lstrip().split("\n", 1)[0][:_MOST_NAME_CHARS]
     if first.startswith(("<!--", "/*", "//")) and (name := _NAME.search(first)):
         return name.group(0).removeprefix("./")
     language = info.strip().lower().split(" ")[0]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from appliance.references import is_placeholder
 from sandbox.kit import icon_words
+from sandbox.page_text import parts_of
 
 
 def slug(words: str) -> str:
@@ -36,7 +37,7 @@ def says_little(words: str) -> bool:
 
 def remote_words(url: str) -> str:
     """What a picture service was asked for: its text or search words, else a speaking file name."""
-    parts = urlsplit(url.split("${")[0])
+    parts = parts_of(url.split("${")[0])
     query = parse_qs(parts.query)
     for key in ("text", "name", "query", "q", "keywords", "seed"):
         if key in query:
@@ -55,9 +56,9 @@ def remote_size(url: str) -> str:
     """`-300x200` for the size that a picture service was asked for; empty if the address names none."""
     if found := re.search(r"(?<!\d)(\d{2,4})\s*[x/]\s*(\d{2,4})(?!\d)", url):
         return f"-{found[1]}x{found[2]}"
-    query = parse_qs(urlsplit(url).query)
+    query = parse_qs(parts_of(url).query)
     width = query.get("w", query.get("width", [""]))[0]
-    if width.isdigit() and 16 <= int(width) <= 4000:
+    if re.fullmatch("[0-9]{2,4}", width) and 16 <= int(width) <= 4000:
         return f"-{width}x{int(width) * 2 // 3}"
     if (single := re.search(r"/(\d{2,4})(?:[?/.]|$)", url)) and is_placeholder(url):
         return f"-{single[1]}x{single[1]}"

@@ -28,9 +28,9 @@ _KIND_BY_NAME: tuple[tuple[str, FontKind], ...] = (
 )
 
 _FONT_FAMILY = re.compile(r"font(?:-family|Family|-sans|-serif|-mono|-heading|-body|-display)\s*:\s*([^;{}<>\n]+)")
-_FONT_SHORTHAND = re.compile(r"\bfont\s*:[^;{}<>\n]*?\d(?:px|r?em|pt|%|vw)(?:\s*/\s*\S+)?\s+([^;{}<>\n]+)")
+_FONT_SHORTHAND = re.compile(r"\bfont\s*:[^;{}<>\n]*?\d(?:px|r?em|pt|%|vw)(?:\s*+/\s*+\S++)?\s+([^;{}<>\n]+)")
 _QUOTED_OR_WORD = re.compile(r"\"([^\"]+)\"|'([^']+)'|([A-Za-z][\w -]*)")
-_DECLARED = re.compile(r"@font-face\s*\{[^}]*font-family\s*:\s*[\"']?([^\"';}]+)", re.IGNORECASE)
+_DECLARED = re.compile(r"@font-face\s*\{[^{}]*font-family\s*:\s*[\"']?([^\"';}]+)", re.IGNORECASE)
 _ICON_CLASS = re.compile(r"(?<![\w/.-])(?:fa|bi|kit-icon)-[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _ICON_STYLING = re.compile(
     r"^(?:fa|bi)-(?:\d*x[slg]|xs|sm|lg|xl|\d+x|fw|ul|li|spin|pulse|beat|fade|bounce|flip|shake|border|inverse|stack(?:-\dx)?"

@@ -91,7 +91,7 @@ class _Site:
     def complete_file(self, path: str, text: str) -> None:
         text = _with_icon_classes(text)
         pieces, place = [], 0
-        for reference in find_references(path, text):
+        for reference in find_references(path, text)[:MOST_REFERENCES]:
             if reference.start < place:
                 continue
             start, end, new = self._replacement(reference, text)
@@ -345,7 +345,7 @@ class _Site:
 
 
 _BEHAVIOUR = re.compile(
-    r"""<[^>]*\sdata-(?:search|filter|sort|add|answer|login|vote|put|open|toggle|report|chart|choose|mark|details)(?=[\s=>])|kit/site\.js"""
+    r"""<[^<>]*\sdata-(?:search|filter|sort|add|answer|login|vote|put|open|toggle|report|chart|choose|mark|details)(?=[\s=>])|kit/site\.js"""
 )
 
 
@@ -364,6 +364,8 @@ def _text(content: bytes) -> str | None:
         return None
 
 
+MOST_REFERENCES = 1000
+"""Of one file; more are left as they are."""
 _JOINED_FOLDER = re.compile(r"[\"']((?:[\w.-]+/)+)[\"']\s*\+|`((?:[\w.-]+/)+)\$\{[^}]*\}`")
 _LIGATURE = re.compile(
     r"(<(i|span)\b[^<>]*\bclass(?:Name)?=[\"'])([^\"']*\bmaterial-(?:icons|symbols)[\w-]*[^\"']*)([\"'][^<>]*>)\s*([a-z][a-z0-9_]+)\s*(</\2>)"

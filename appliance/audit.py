@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from appliance.colours import AskedColour, asked_colours
 from appliance.pixels import colour_share, ink_share
 from appliance.steps import Audit, Finding, Heading, Severity, Viewport
 from sandbox.errors import ScriptFailed
+from sandbox.page_text import parts_of
 
 DESKTOP_WIDTH, DESKTOP_HEIGHT = 1280, 800
 PHONE_WIDTH, PHONE_HEIGHT = 390, 844
@@ -211,7 +212,7 @@ def _load_findings(load: PageLoad, events: Iterable[PageEvent], desktop: dict[st
 
 def _event_finding(event: PageEvent, page_url: str, told: set[str]) -> Finding | None:
     """None for what says the same as another finding, and for the icon that browsers ask for by themselves."""
-    if urlsplit(event.url).path == "/favicon.ico":
+    if parts_of(event.url).path == "/favicon.ico":
         return None
     if event.kind == "exception":
         return _finding("exception", _source(event), _one_line(event.text))
@@ -235,7 +236,7 @@ def _network_finding(event: PageEvent, page_url: str, told: set[str]) -> Finding
 
 
 def _is_foreign(url: str, page_url: str) -> bool:
-    parts, own = urlsplit(url), urlsplit(page_url)
+    parts, own = parts_of(url), parts_of(page_url)
     return parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != own.netloc
 
 
@@ -347,7 +348,7 @@ def _rank(finding: Finding) -> int:
 
 def _place(url: str) -> str:
     """The path of an address of the site, as a reader of its files knows it."""
-    return unquote(urlsplit(url).path) or "/"
+    return unquote(parts_of(url).path) or "/"
 
 
 def _source(event: PageEvent) -> str:

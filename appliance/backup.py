@@ -29,6 +29,7 @@ from appliance.ledger import LEASE, OVER, Ledger
 from appliance.scratch import SCRATCH, scratch, sync
 from appliance.store import WORKER, Store
 from appliance.store_copy import become, check_database, copy_database, is_damaged
+from sandbox.workspace import DAMAGED
 
 FORMAT = 1
 DATABASE, MANIFEST = "appliance.db", "manifest.json"
@@ -109,10 +110,13 @@ def check_backup(stream: BinaryIO, name: str, folder: Path | None = None) -> Man
             left = dict(manifest.files)
             while member := archive.next():
                 kept = left.pop(member.name, None)
-                if kept is None or not member.isreg() or not _is_plain(member.name):
+                # A sparse one holds as much as its header likes to say.
+                if kept is None or not member.isreg() or member.issparse() or not _is_plain(member.name):
                     raise BackupRefused(f"{name} has the member “{member.name}”, which is none of a backup's files.")
                 _take(archive, member, kept, name, folder)
-    except tarfile.TarError as error:
+    except BackupRefused:
+        raise
+    except DAMAGED as error:
         raise BackupRefused(f"{name} is no backup, or is cut off ({error}); take another one.") from error
     if left:
         raise BackupRefused(f"{name} is cut off: {len(left)} files are missing, such as {min(left)}.")
@@ -187,13 +191,19 @@ def _files_of(store: Store) -> Iterator[str]:
 
 def _read_manifest(archive: tarfile.TarFile, name: str) -> Manifest:
     member = archive.next()
-    if member is None or member.name != MANIFEST or not member.isreg() or member.size > _MOST_MANIFEST:
+    if (
+        member is None
+        or member.name != MANIFEST
+        or not member.isreg()
+        or member.issparse()
+        or member.size > _MOST_MANIFEST
+    ):
         raise BackupRefused(f"{name} is no backup of the appliance: it does not begin with its manifest.")
     source = archive.extractfile(member)
     assert source is not None
     try:
         manifest = msgspec.json.decode(source.read(), type=Manifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BackupRefused(f"{name} has a manifest that cannot be read ({error}).") from error
     if manifest.format > FORMAT:
         raise BackupRefused(f"{name} was made by a newer version ({manifest.program}); update, then restore.")
@@ -223,7 +233,9 @@ def _take(archive: tarfile.TarFile, member: tarfile.TarInfo, kept: Kept, name: s
 def _is_plain(name: str) -> bool:
     path = PurePosixPath(name)
     return (
-        not path.is_absolute() and ".." not in path.parts and (name in (DATABASE, *FILES) or path.parts[0] in FOLDERS)
+        not path.is_absolute()
+        and ".." not in path.parts
+        and (name in (DATABASE, *FILES) or path.parts[:1] in [(folder,) for folder in FOLDERS])
     )
 
 

@@ -12,6 +12,8 @@ from appliance.steps import Change, FileAppend, FileDelete, FileEdit, Files, Fil
 from sandbox.errors import WorkspaceRefused
 from sandbox.workspace import check_files, check_path
 
+MOST_SEARCH_CHARS = 20_000
+"""Of an edit whose text does not stand in the file exactly so, and which is looked for line by line."""
 _WRAP = {"css": "<style>\n{}\n</style>\n", "js": "<script>\n{}\n</script>\n", "html": "{}\n"}
 _BEFORE = {"css": ("</head>",), "js": ("</body>",), "html": ("</main>", "<footer", "</body>")}
 
@@ -56,8 +58,10 @@ def _text(files: dict[str, bytes], path: str) -> str:
 def _edited(text: str, path: str, search: str, replace: str) -> str:
     if search and text.count(search) == 1:
         return text.replace(search, replace)
+    if len(search) > MOST_SEARCH_CHARS:
+        raise _DoesNotFit(f"the edit of {path} was left out: the text to replace has {len(search)} characters")
     lines = [re.escape(line.strip()) for line in search.strip().splitlines()]
-    places = list(re.finditer(r"[ \t]*\n[ \t]*".join(lines), text)) if any(lines) else []
+    places = list(re.finditer(r"[ \t]*+\n[ \t]*+".join(lines), text)) if any(lines) else []
     if len(places) == 1:
         return text[: places[0].start()] + replace.strip() + text[places[0].end() :]
     found = "is not there" if not places and search not in text else "stands there more than once"

@@ -6,7 +6,6 @@ a checklist, whichever model is there. A user's own list is taken as it is: orde
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -30,6 +29,7 @@ from appliance.prompts import fill
 from appliance.steps import FROM_FILE, Checklist, ChecklistItem, ItemKind, Proof
 from models.chat import ChatMessage, ChatModel, Completion, JsonSchema, Sampling
 from models.errors import ContextOverflow
+from models.json_answer import read_json
 
 ANSWER_TOKENS = 900
 MOST_IN_FILE = 40
@@ -111,7 +111,7 @@ def _read(completion: Completion) -> tuple[tuple[ChecklistItem, ...], str]:
     if completion.finish == "length":
         return (), "it was too long and got cut off"
     try:
-        answer = json.loads(completion.text)
+        answer = read_json(completion.text)
     except ValueError:
         return (), "it is no JSON"
     entries = answer.get("items") if isinstance(answer, dict) else None
@@ -161,7 +161,7 @@ def _text(path: Path) -> str:
 def _entries(name: str, text: str) -> list[Any]:
     """A list, or an object with the list as `items` or `ui_instruct`; in TOML `[[items]]`."""
     try:
-        found = json.loads(text) if text.lstrip()[:1] in ("[", "{") and not _is_toml(text) else tomllib.loads(text)
+        found = read_json(text) if text.lstrip()[:1] in ("[", "{") and not _is_toml(text) else tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{name} is neither JSON nor TOML: {error}.") from error
     if isinstance(found, dict):

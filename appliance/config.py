@@ -184,7 +184,7 @@ def _file(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # numbers without end and nesting without end are no TOML errors
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
@@ -209,8 +209,8 @@ def _typed(key: str, value: Any, origin: str) -> Any:
     """Variables are strings; a file's values must already have the right type."""
     try:
         return msgspec.convert(value, _KEYS[key], strict=not isinstance(value, str))
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{origin} sets {key} to {value!r}: {error}.") from error
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        raise ConfigError(f"{origin} sets {key} to {str(value)[:80]!r}: {error}.") from error
 
 
 def _section(name: str, values: Mapping[str, tuple[Any, str]]) -> Any:

@@ -19,6 +19,7 @@ from typing import BinaryIO, NoReturn
 
 from appliance.errors import ExportRefused
 from appliance.privileges import become, exit_code_of, in_child, replace_process
+from sandbox.workspace import DAMAGED
 
 EXPORT_FD = "APPLIANCE_EXPORT_FD"
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -42,7 +43,7 @@ def receive(stream: io.BufferedReader, out: Path) -> None:
             for member in archive:
                 _unpack(archive, member, part)
         part.rename(out)
-    except tarfile.TarError as error:
+    except DAMAGED as error:
         raise ExportRefused(
             f"The export to {out} arrived damaged and was thrown away; export the run again."
         ) from error
@@ -64,7 +65,7 @@ def check_free(out: Path) -> None:
 
 def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, root: Path) -> None:
     name = PurePosixPath(member.name)
-    if name.is_absolute() or ".." in name.parts or not (member.isdir() or member.isreg()):
+    if name.is_absolute() or ".." in name.parts or not (member.isdir() or member.isreg()) or member.issparse():
         raise tarfile.ExtractError(f"{member.name!r} is no plain file inside the export")
     target = root / name
     if member.isdir():

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from appliance.explorer_facts import (
     claims_success,
@@ -17,6 +16,7 @@ from appliance.explorer_facts import (
 )
 from appliance.steps import Act
 from sandbox.hands import Effect, Mark, Target
+from sandbox.page_text import parts_of
 
 TYPED = frozenset({"text", "email", "number", "date", "password", "search", "textarea", "editable"})
 
@@ -228,7 +228,7 @@ def is_answered(effect: Effect, before: State, after: State) -> bool:
     """Something was seen to come of it; a page loaded anew with the same words is no answer."""
     if (
         effect.new_document
-        and urlsplit(effect.url_after).path == urlsplit(effect.url_before).path
+        and parts_of(effect.url_after).path == parts_of(effect.url_before).path
         and not effect.storage
     ):
         return bool(before["texts"] != after["texts"])
@@ -429,7 +429,7 @@ def changed_words(effect: Effect) -> str:
     if effect.removed:
         return f'hides "{short(effect.removed[0])}"'
     if effect.url_after != effect.url_before:
-        return f"leads to {urlsplit(effect.url_after).path}"
+        return f"leads to {parts_of(effect.url_after).path}"
     if effect.dialogs:
         return f'says "{short(effect.dialogs[0])}"'
     if effect.downloads:

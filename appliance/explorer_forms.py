@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from appliance.explorer_controls import (
     TYPED,
@@ -44,6 +43,7 @@ from appliance.explorer_facts import (
 from appliance.explorer_walk import EDITED, Walk
 from appliance.steps import Act
 from sandbox.hands import Effect
+from sandbox.page_text import parts_of
 
 NOTHING_LIKE_IT = "Zyxqovut"
 
@@ -142,7 +142,7 @@ class FormTrials(Walk):
         purpose, words = form.purpose, form.words
         after = sent.after
         if after["status"] >= 400:
-            told = f"sending it leads to {urlsplit(effect.url_after).path}, which answers {after['status']}"
+            told = f"sending it leads to {parts_of(effect.url_after).path}, which answers {after['status']}"
             self.state_fact("submit-shows", form.place, False, told, words)
             return
         if sent.empty is not None and set(sent.empty.added) & set(effect.added) and not refuses(effect.added):

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from appliance.explorer_controls import (
     DESKTOP,
@@ -42,6 +41,7 @@ from appliance.explorer_forms import FormTrials
 from appliance.explorer_walk import at_end
 from appliance.steps import Act
 from sandbox.hands import Effect
+from sandbox.page_text import parts_of
 
 LINKS_MAX = 16
 PARTS_OF_A_DATE = 8
@@ -111,13 +111,13 @@ class ControlTrials(FormTrials):
         """The control can be pressed now, or after opening its place anew."""
         if self.here is None:
             mark = self.hands.find(one.target)
-            path = urlsplit(self.look()["url"]).path
+            path = parts_of(self.look()["url"]).path
             if (
                 mark is not None
                 and not mark.covered
                 and not mark.disabled
                 and mark.target.name == one.name
-                and path == urlsplit(place.path).path
+                and path == parts_of(place.path).path
                 and mark.target.text == one.target.text
             ):
                 return True
@@ -163,7 +163,7 @@ class ControlTrials(FormTrials):
         takes_back = says("reset", one.words) or says("delete", one.words) or says("leave", one.words)
         if effect.storage and not takes_back and self.reloads < 5:
             self.look_after_reload(place, one, act, before, after)
-        if effect.new_document and urlsplit(effect.url_after).path != urlsplit(effect.url_before).path:
+        if effect.new_document and parts_of(effect.url_after).path != parts_of(effect.url_before).path:
             self.arrived(place, one, effect)
 
     def arrived(self, place: Place, one: Control, effect: Effect) -> None:
@@ -173,7 +173,7 @@ class ControlTrials(FormTrials):
                 "link-works",
                 one.place,
                 False,
-                f"leads to {urlsplit(effect.url_after).path}, which answers {state['status']}",
+                f"leads to {parts_of(effect.url_after).path}, which answers {state['status']}",
                 one.subject,
             )
         else:
@@ -469,11 +469,11 @@ class ControlTrials(FormTrials):
                     f"{one.subject} {effect.added[0]}",
                 )
                 return
-        said = f"{urlsplit(one.mark.href).fragment} is no place on the page, nothing else happens"
+        said = f"{parts_of(one.mark.href).fragment} is no place on the page, nothing else happens"
         self.state_fact("link-works", one.place, False, said, one.subject)
 
     def followed_page(self, place: Place, one: Control, after: State) -> None:
-        path = urlsplit(one.mark.href).path
+        path = parts_of(one.mark.href).path
         if after["status"] >= 400 or not after["texts"]:
             said = f"answers {after['status']}" if after["status"] >= 400 else "shows nothing"
             self.state_fact("link-works", one.place, False, f"{path} {said}", one.subject)
@@ -492,11 +492,11 @@ class ControlTrials(FormTrials):
             self.backs += 1
             for _ in range(2):
                 effect = self.do(Act("back", {}))
-                if urlsplit(self.look()["url"]).path == urlsplit(place.path).path or not effect.done:
+                if parts_of(self.look()["url"]).path == parts_of(place.path).path or not effect.done:
                     break
-            holds = urlsplit(self.look()["url"]).path in (
-                urlsplit(place.path).path,
-                urlsplit(place.path).path + "index.html",
+            holds = parts_of(self.look()["url"]).path in (
+                parts_of(place.path).path,
+                parts_of(place.path).path + "index.html",
             )
             told = "going back leads here again" if holds else f"going back does not leave {path}"
             self.state_fact("back-works", one.place, holds, told, one.subject)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from appliance.explorer_controls import (
     DESKTOP,
@@ -31,6 +30,7 @@ from appliance.steps import Act, Fact
 from sandbox.browser import Browser
 from sandbox.errors import ScriptFailed
 from sandbox.hands import Effect, Hands, HandsSettings, Target
+from sandbox.page_text import parts_of
 
 QUICK = HandsSettings(
     patience_ms=450, load_patience_ms=250, act_timeout_s=1.5, answer_timeout_s=6.0, prompt_answer="Hawthorn Merlin"
@@ -199,7 +199,7 @@ class Walk:
         for event in effect.events:
             if event.kind == "exception" and event.text not in self.loads:
                 numbers = [str(number) for number in (event.line, event.column) if number]
-                at = ":".join([urlsplit(event.url).path.lstrip("/") or "index.html", *numbers])
+                at = ":".join([parts_of(event.url).path.lstrip("/") or "index.html", *numbers])
                 self.state_fact("handler-throws", place, False, f"throws at {at}: {short(event.text, 200)}", subject)
                 return True
         return False
@@ -250,7 +250,7 @@ class Walk:
         if len(place.acts) + len(acts) > 12 or len(self.places) >= PLACES_MAX:
             return
         state = self.look()
-        if urlsplit(state["url"]).path != urlsplit(place.path).path:
+        if parts_of(state["url"]).path != parts_of(place.path).path:
             if state["status"] < 400 and not place.acts:
                 self.enter(state["url"], place.width)
             return
@@ -262,7 +262,7 @@ class Walk:
 
     def enter(self, url: str, width: int) -> None:
         """Another page of the site, once."""
-        path = urlsplit(url).path
+        path = parts_of(url).path
         if f"page {path}" not in self.once and width == DESKTOP[0]:
             self.once.add(f"page {path}")
             self.places.append(Place(path))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from appliance.steps import Answer
 from models.chat import JsonSchema
+from models.json_answer import read_json_at
 from sandbox.hands import Effect, Mark
 
 GuiVerb = Literal["click", "type", "select", "press", "scroll", "wait_for", "back", "upload", "done"]
@@ -17,6 +17,7 @@ FIELDS = frozenset({"text", "email", "number", "date", "password", "search", "te
 PRESSED = ("Enter", "Escape", "Tab", "Space", "Backspace", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight")
 UPLOADS = ("photo.png", "notes.txt", "table.csv")
 THOUGHT_MAX, TEXT_MAX, REASON_MAX = 240, 160, 300
+_BRACES_TRIED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +145,12 @@ def read_action(reply: str, offer: Offer) -> GuiAction | Malformed:
 
 def _first_object(reply: str) -> dict[str, Any] | None:
     start = reply.find("{")
-    while start >= 0:
+    for _ in range(_BRACES_TRIED):
+        if start < 0:
+            break
         try:
-            value, _ = json.JSONDecoder().raw_decode(reply, start)
-        except (ValueError, RecursionError):
+            value = read_json_at(reply, start)
+        except ValueError:
             start = reply.find("{", start + 1)
             continue
         return value if isinstance(value, dict) else None

@@ -13,13 +13,16 @@ from typing import Literal
 from appliance import prompts
 from appliance.artifact import parse_artifact, parse_patch
 from appliance.findings import NUMBERED, describe
-from appliance.mend_markup import MarkupPatch, markup_patch, read_markup, used_patch
+from appliance.mend_markup import RAW_ELEMENT, MarkupPatch, markup_patch, read_markup, used_patch
 from appliance.mend_words import FILLER, WordsPatch, read_words, words_patch
 from appliance.steps import Artifact, Build, FileAppend, Files, FileWrite, Finding
 from models.chat import ChatMessage
 
 PAGE = "index.html"
-_SCRIPT = re.compile(r"(<script\b(?![^>]*\bsrc=)[^>]*>)(.*?)(</script\s*>)", re.DOTALL | re.IGNORECASE)
+# An element ends before the next of its kind begins: a page of opening tags alone would be searched for ever.
+_SCRIPT = re.compile(
+    r"(<script\b(?![^<>]*\bsrc=)[^<>]*+>)((?:(?!<script\b).)*?)(</script\s*+>)", re.DOTALL | re.IGNORECASE
+)
 _PLACE = re.compile(r"^/?([^\s:]*):(\d+)")
 _ASKED_ID = re.compile(r"""getElementById\(\s*["']([\w-]+)["']|querySelector\(\s*["']#([\w-]+)["']""")
 _SCRIPT_KINDS = ("exception", "console-error")
@@ -107,7 +110,7 @@ def _has_id(page: str, name: str) -> bool:
 
 def _markup(page: str) -> str:
     """The page without its styles and scripts: enough to know the ids."""
-    body = re.sub(r"<(style|script)\b.*?</\1\s*>", "", page, flags=re.DOTALL | re.IGNORECASE)
+    body = re.sub(RAW_ELEMENT, "", page)
     return re.sub(r"\n\s*\n+", "\n", body).strip()
 
 
@@ -136,5 +139,5 @@ def _repeats(page: str, reply: str) -> bool:
 
 
 def _headings(markup: str) -> list[str]:
-    found = re.findall(r"<h[2-4][^>]*>(.*?)</h[2-4]>", markup, re.DOTALL | re.IGNORECASE)
+    found = re.findall(r"<h[2-4][^<>]*+>((?:(?!<h[2-4]).)*?)</h[2-4]>", markup, re.DOTALL | re.IGNORECASE)
     return [re.sub(r"<[^>]+>|\s+", " ", heading).strip().lower() for heading in found]

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from appliance import prompts
-from appliance.artifact import parse_patch
+from appliance.artifact import parse_patch, unescaped
 from appliance.checklist_check import stem
 from appliance.findings import describe
 from appliance.recipes import examples_own, opening, recipe, title_of
@@ -44,8 +44,16 @@ _SELECT_WAYS = """\
 - <select data-filter="#list"> shows the entries of that list that have the chosen word; the first option is All
 - <select data-choose="#panel"> keeps what is chosen and says so in the box with that id
 """
+# An element ends before the next of its kind begins: a page of opening tags alone would be searched for ever.
+RAW_ELEMENT = re.compile(r"<(style|script)\b(?:(?!<\1\b).)*?</\1\s*+>", re.DOTALL | re.IGNORECASE)
+_SCRIPT = re.compile(r"<script\b(?:(?!<script\b).)*?</script\s*+>", re.DOTALL)
+_NAV = re.compile(r"<nav\b(?:(?!<nav\b).)*?</nav\s*+>", re.DOTALL | re.IGNORECASE)
+_FORM = re.compile(r"(<form\b[^<>]*+>)(?:(?!<form\b).)*?</form\s*+>", re.DOTALL | re.IGNORECASE)
+_CONTROL = re.compile(r"<(button|a)\b[^<>]*+>(?:(?!<\1\b).)*?</\1\s*+>", re.DOTALL | re.IGNORECASE)
+_SELECT = re.compile(r"(<select\b[^<>]*+>)((?:(?!<select\b).)*?)</select\s*+>", re.DOTALL | re.IGNORECASE)
+_TITLE = re.compile(r"<h[1-4]\b[^<>]*+>((?:(?!<h[1-4]\b).)*?)</h[1-4]>", re.DOTALL | re.IGNORECASE)
 _LIST = re.compile(
-    r"""<(?:ul|ol|table|tbody|div(?=[^>]*\bclass=["'][^"']*\b(?:cards|grid|list)\b))\b[^>]*>""", re.IGNORECASE
+    r"""<(?:ul|ol|table|tbody|div(?=[^<>]*\bclass=["'][^"'<>]*\b(?:cards|grid|list)\b))\b[^<>]*>""", re.IGNORECASE
 )
 
 
@@ -81,10 +89,10 @@ def feature_patch(page: str, item: ChecklistItem, brief: str) -> MarkupPatch:
 def _without_thin_section(page: str, item: ChecklistItem) -> str:
     """Small models announce a section and leave it empty: a heading, a comment, nothing to read or to use."""
     wanted = {stem(word) for word in re.findall(r"\w{3,}", (item.subject or title_of(item)).lower())}
-    for found in re.finditer(r"<section\b[^>]*>(?:(?!<section\b).)*?</section\s*>", page, re.DOTALL | re.IGNORECASE):
-        body = re.sub(r"<!--.*?-->", "", found[0], flags=re.DOTALL)
+    for found in re.finditer(r"<section\b[^<>]*+>(?:(?!<section\b).)*?</section\s*+>", page, re.DOTALL | re.IGNORECASE):
+        body = re.sub(r"<!--.*?(?:-->|\Z)", "", found[0], flags=re.DOTALL)
         named = {stem(word) for title in _titles(body)[:1] for word in re.findall(r"\w{3,}", title.lower())}
-        rest = re.sub(r"<h[1-4]\b.*?</h[1-4]\s*>", "", body, flags=re.DOTALL | re.IGNORECASE)
+        rest = re.sub(r"<h[1-4]\b(?:(?!<h[1-4]\b).)*?</h[1-4]\s*+>", "", body, flags=re.DOTALL | re.IGNORECASE)
         inner = rest[rest.find(">") + 1 :]
         if wanted and wanted <= named and len(_text(rest)) < THIN_CHARS and not _FILLED.search(inner):
             without = page[: found.start()] + page[found.end() :]
@@ -119,7 +127,7 @@ def used_patch(page: str, finding: Finding) -> MarkupPatch | None:
 def read_markup(patch: MarkupPatch, reply: str, *, cut: bool) -> Artifact:
     if cut:
         return Artifact(Build(), problems=("the repair was cut off before its end",), truncated=True)
-    artifact = parse_patch(re.sub(r"<script\b.*?</script\s*>", "", reply, flags=re.DOTALL), patch.path)
+    artifact = parse_patch(_SCRIPT.sub("", reply), patch.path)
     blocks = [change.content for change in artifact.changes if isinstance(change, FileAppend)]
     if not blocks or len(blocks) != len(artifact.changes):
         return Artifact(Build(), problems=(*artifact.problems, "the reply is not one piece in an HTML block"))
@@ -130,7 +138,7 @@ def read_markup(patch: MarkupPatch, reply: str, *, cut: bool) -> Artifact:
             form = patch.page[patch.at :].partition("</form")[0]
             return _replaced(patch, _fitting(_opening_tag(blocks[0], patch.old), form))
         case "nav":
-            found = re.search(r"<nav\b.*?</nav\s*>", blocks[0], re.DOTALL | re.IGNORECASE)
+            found = _NAV.search(blocks[0])
             return _replaced(patch, found[0] if found else "")
         case "control":
             new = blocks[0].strip()
@@ -141,7 +149,7 @@ def read_markup(patch: MarkupPatch, reply: str, *, cut: bool) -> Artifact:
 
 def _control_fault(new: str, old: str) -> str:
     """Small models drop what they were to mend, or fill a box with the words that explain the example."""
-    words = _text(re.sub(r"<option\b.*?</option\s*>", "", old, flags=re.DOTALL))
+    words = _text(re.sub(r"<option\b(?:(?!<option\b).)*?</option\s*+>", "", old, flags=re.DOTALL))
     if words.lower() not in _text(new).lower() or not re.search(r"<(?:button|a|select)\b", new):
         return f"the element came back without its words “{words[:40]}”"
     return "the box holds the words of the example" if _EXAMPLE_WORDS.search(new) else ""
@@ -164,14 +172,14 @@ def _form_patch(page: str, finding: Finding, problem: str) -> MarkupPatch | None
     form = _form_at(page, finding.place)
     if form is None:
         return None
-    ids = re.findall(r"""<(?:ul|ol|div|section|table|tbody|dialog)\b[^>]*\bid=["']([\w-]+)""", page)
+    ids = re.findall(r"""<(?:ul|ol|div|section|table|tbody|dialog)\b[^<>]*\bid=["']([\w-]+)""", page)
     messages = prompts.repair_piece("form", problem=problem, form=form[0], ids=", ".join(ids[:24]) or "none")
     return MarkupPatch(messages, "form", page, "```html\n<form ", form[1], at=form.start())
 
 
 def _form_at(page: str, place: str) -> re.Match[str] | None:
     """The form that the explorer's place speaks of, whole, and its opening tag."""
-    forms = list(re.finditer(r"(<form\b[^>]*>).*?</form\s*>", page, re.DOTALL | re.IGNORECASE))
+    forms = list(_FORM.finditer(page))
     if named := re.search(r"form#([\w-]+)", place):
         forms = [form for form in forms if re.search(rf"""\bid=["']{re.escape(named[1])}["']""", form[1])] or forms
     if (said := _label(place)) and len(forms) > 1:
@@ -181,7 +189,7 @@ def _form_at(page: str, place: str) -> re.Match[str] | None:
 
 def _opening_tag(reply: str, old: str) -> str:
     """The new tag with the old one's id, which labels and styles may name."""
-    found = re.search(r"<form\b[^>]*>", reply, re.IGNORECASE)
+    found = re.search(r"<form\b[^<>]*+>", reply, re.IGNORECASE)
     if found is None:
         return ""
     kept = re.search(r"""\bid=["'][\w-]+["']""", old)
@@ -212,7 +220,7 @@ def _fitting(tag: str, form: str) -> str:
 
 def _control_patch(page: str, finding: Finding) -> MarkupPatch | None:
     label = _label(finding.place)
-    controls = re.finditer(r"<(button|a)\b[^>]*>.*?</\1\s*>", page, re.DOTALL | re.IGNORECASE)
+    controls = _CONTROL.finditer(page)
     control = next((found for found in controls if label and _text(found[0]) == label), None)
     if control is None:
         return None
@@ -239,7 +247,7 @@ def _select_patch(page: str, finding: Finding) -> MarkupPatch | None:
     """A choice that does nothing gets the attribute that fits; lists without a name get one first."""
     page = _with_list_names(page)
     said = _label(finding.place).rstrip(":")
-    choices = re.finditer(r"(<select\b[^>]*>)(.*?)</select\s*>", page, re.DOTALL | re.IGNORECASE)
+    choices = _SELECT.finditer(page)
     choice = next((one for one in choices if said in _text(page[max(0, one.start() - 160) : one.end(1)])), None)
     if choice is None:
         return None
@@ -262,7 +270,7 @@ def _list_names(page: str) -> list[str]:
 def _with_list_names(page: str) -> str:
     """Lists and rows of cards, those of the navigation left out, get an id that an attribute can name."""
     free = (f"list-{n}" for n in range(1, 1000) if not _has_id(page, f"list-{n}"))
-    navs = [found.span() for found in re.finditer(r"<nav\b.*?</nav\s*>", page, re.DOTALL | re.IGNORECASE)]
+    navs = [found.span() for found in _NAV.finditer(page)]
 
     def named(found: re.Match[str]) -> str:
         in_nav = any(first < found.start() < behind for first, behind in navs)
@@ -276,7 +284,7 @@ def _with_list_names(page: str) -> str:
 
 def _nav_patch(page: str, problem: str) -> MarkupPatch | None:
     page = _with_places(page)
-    found = re.findall(r"<nav\b.*?</nav\s*>", page, re.DOTALL | re.IGNORECASE)
+    found = _NAV.findall(page)
     if len(found) != 1:
         return None
     messages = prompts.repair_piece("nav", problem=problem, nav=found[0], places=_places(page))
@@ -291,12 +299,12 @@ def _with_places(page: str) -> str:
         name = re.sub(r"[^a-z0-9]+", "-", title[0].lower()).strip("-")[:30] if title else ""
         return f'{found[1]} id="{name}">' if name and not _has_id(page, name) else found[0]
 
-    return re.sub(r"(<section\b(?![^>]*\bid=)[^>]*)>", named, page)
+    return re.sub(r"(<section\b(?![^<>]*\bid=)[^<>]*+)>", named, page)
 
 
 def _places(page: str) -> str:
     places = []
-    for found in re.finditer(r"""<(?:section|article|main|header|footer|div)\b[^>]*\bid=["']([\w-]+)[^>]*>""", page):
+    for found in re.finditer(r"""<(?:section|article|main|header|footer|div)\b[^<>]*\bid=["']([\w-]+)[^<>]*>""", page):
         title = _titles(page[found.end() : found.end() + 400])
         # A list that an attribute fills belongs to its section, and is no place of its own.
         if not re.search(rf"""\bdata-[a-z]+=["']#{re.escape(found[1])}["']""", page):
@@ -322,7 +330,7 @@ def _read_section(patch: MarkupPatch, section: str) -> Artifact:
     section = _with_free_ids(patch.page, section)
     section = _with_targets(patch.page, _with_choices_wired(_with_lists_named(patch.page, section)))
     changes: list[Change] = []
-    name, title = re.search(r"""<section[^>]*\bid=["']([^"']+)""", section), _titles(section)
+    name, title = re.search(r"""<section[^<>]*\bid=["']([^"']+)""", section), _titles(section)
     if name and title:
         changes.append(FileWrite(patch.path, _with_link(patch.page, name[1], title[0].capitalize())))
     return Artifact(Build(), (*changes, FileAppend(patch.path, "html", section)))
@@ -362,7 +370,7 @@ def _with_choices_wired(section: str) -> str:
     listed = next((named for tag in _LIST.finditer(section) if (named := re.search(r'\bid="([\w-]+)"', tag[0]))), None)
     if listed is None:
         return section
-    forms = [found.span() for found in re.finditer(r"<form\b.*?</form\s*>", section, re.DOTALL | re.IGNORECASE)]
+    forms = [found.span() for found in _FORM.finditer(section)]
 
     def wired(found: re.Match[str]) -> str:
         if re.search(r"data-(?:filter|sort|choose)=", found[0]) or any(a < found.start() < b for a, b in forms):
@@ -372,7 +380,7 @@ def _with_choices_wired(section: str) -> str:
         )
         return f'<select data-{"sort" if orders else "filter"}="#{listed[1]}"{found[0][len("<select") :]}'
 
-    return re.sub(r"<select\b[^>]*>", wired, section, flags=re.IGNORECASE)
+    return re.sub(r"<select\b[^<>]*+>", wired, section, flags=re.IGNORECASE)
 
 
 def _with_targets(page: str, section: str) -> str:
@@ -388,7 +396,7 @@ def _with_targets(page: str, section: str) -> str:
 
 def _with_link(page: str, name: str, title: str) -> str:
     """Whoever looks for the new section in the navigation finds it. The page as it is where there is not just one."""
-    navs = list(re.finditer(r"<nav\b.*?</nav\s*>", page, re.DOTALL | re.IGNORECASE))
+    navs = list(_NAV.finditer(page))
     if len(navs) != 1 or f'"#{name}"' in navs[0][0]:
         return page
     link = f'<a href="#{name}">{html.escape(title[:28])}</a>'
@@ -401,16 +409,11 @@ def _with_link(page: str, name: str, title: str) -> str:
 
 
 def _titles(markup: str) -> list[str]:
-    body = re.sub(r"<(style|script)\b.*?</\1\s*>", "", markup, flags=re.DOTALL | re.IGNORECASE)
-    return [_text(text) for text in _all(r"<h[1-4]\b[^>]*>(.*?)</h[1-4]>", body)]
-
-
-def _all(pattern: str, text: str) -> Iterable[str]:
-    return re.findall(pattern, text, re.DOTALL | re.IGNORECASE)
+    return [_text(text) for text in _TITLE.findall(RAW_ELEMENT.sub("", markup))]
 
 
 def _text(markup: str) -> str:
-    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", markup))).strip()
+    return unescaped(re.sub(r"\s+", " ", re.sub(r"<[^<>]++>", " ", markup))).strip()
 
 
 def _label(place: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from appliance import prompts
+from appliance.artifact import unescaped
 from appliance.steps import Artifact, Build, FileWrite, Finding
 from models.chat import ChatMessage
 
@@ -16,7 +17,7 @@ FILLER = "placeholder-text"
 MOST = 8
 _QUOTED = re.compile(r'"(.+)"$', re.DOTALL)
 _TEXT = re.compile(r">([^<>]+)<")
-_HEADING = re.compile(r"<h[1-4]\b[^>]*>(.*?)</h[1-4]\s*>", re.DOTALL | re.IGNORECASE)
+_HEADING = re.compile(r"<h[1-4]\b[^<>]*+>((?:(?!<h[1-4]\b).)*?)</h[1-4]\s*+>", re.DOTALL | re.IGNORECASE)
 _SHOWN_CHARS = 120
 _ECHO = re.compile(r"^.{0,160}?\bin place of:\s*", re.IGNORECASE)
 """Small models begin their line with what they were asked for."""
@@ -41,7 +42,7 @@ def words_patch(page: str, findings: Sequence[Finding], brief: str) -> WordsPatc
     places = [
         (found.start(1), found.end(1))
         for found in _TEXT.finditer(page)
-        if any(filler and _flat(html.unescape(found[1])).startswith(filler) for filler in fillers)
+        if any(filler and _flat(unescaped(found[1])).startswith(filler) for filler in fillers)
     ][:MOST]
     if not places:
         return None

@@ -8,7 +8,6 @@ thresholds of the catalog alone. Not measured: taste, and how good the pages are
 from __future__ import annotations
 
 import io
-import json
 import time
 import tomllib
 from collections import Counter
@@ -34,6 +33,7 @@ from appliance.steps import Answer, ChecklistItem, ItemKind, RunRequest
 from models.catalog import Thresholds
 from models.chat import ChatMessage, ChatModel, JsonSchema, Sampling
 from models.errors import ModelError
+from models.json_answer import read_json
 from sandbox.errors import SandboxError
 from sandbox.hands import Hands
 
@@ -223,7 +223,7 @@ def _json_answers(model: ChatModel) -> int:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = read_json(text)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -19,15 +19,18 @@ SHEETS = (".css", ".scss")
 SCRIPTS = (".js", ".jsx", ".mjs", ".ts", ".tsx")
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".svg", ".ico", ".bmp")
 
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_TAG = re.compile(r"<([a-zA-Z][\w-]*)((?:\"[^\"]*\"|'[^']*'|\{[^{}]*\}|[^<>\"'])*)>")
-_ATTRIBUTE = re.compile(r"([\w:@-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>{}=`]+))")
-_RAW_ELEMENT = re.compile(r"<(script|style)\b[^>]*>(.*?)</\1\s*>", re.DOTALL | re.IGNORECASE)
-_CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_CSS_URL = re.compile(r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"')]+))\s*\)")
+# Possessive and bounded, because a file may be one endless run of anything; what is never closed reaches to the end.
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_TAG = re.compile(r"<([a-zA-Z][\w-]*+)((?:\"[^\"]*+\"|'[^']*+'|(?>\{[^{}]*+\}|\{)|[^<>\"'{]++){0,400})>")
+_ATTRIBUTE = re.compile(r"(?<![\w:@-])([\w:@-]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'<>{}=`]++))")
+_RAW_ELEMENT = re.compile(r"<(script|style)\b[^<>]*+>(.*?)(?:</\1\s*+>|\Z)", re.DOTALL | re.IGNORECASE)
+_CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_CSS_URL = re.compile(r"url\(\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'()]++))\s*+\)")
 _CSS_IMPORT = re.compile(r"@import\s+(?:url\(\s*)?(?:\"([^\"]*)\"|'([^']*)'|([^\s\"');]+))")
 _SCRIPT_TOKEN = re.compile(
-    r"//[^\n]*|/\*.*?\*/|\"((?:\\.|[^\"\\\n])*)\"|'((?:\\.|[^'\\\n])*)'|`((?:\\.|[^`\\])*)`", re.DOTALL
+    r"//[^\n]*|/\*.*?(?:\*/|\Z)|\"((?:\\.|[^\"\\\n]++){0,9999})\"|'((?:\\.|[^'\\\n]++){0,9999})'"
+    r"|`((?:\\.|[^`\\]++)*)(?:`|\Z)",
+    re.DOTALL,
 )
 _IMPORTING = re.compile(r"(?:\bfrom|\bimport|\brequire\s*\(|\bimport\s*\(|\bnew\s+URL\s*\()\s*$")
 _ONLY_A_NAME = re.compile(r"(?:download|file_?name|accept|endsWith|includes|type)\b[\s\"',=:(]*$", re.IGNORECASE)

@@ -10,13 +10,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
-from urllib.parse import urlsplit
 
 import msgspec
 
 from appliance.steps import Act, GuiTrace
 from sandbox.errors import SandboxError
 from sandbox.hands import Effect, Hands, ScriptBroke, Target, Verb
+from sandbox.page_text import parts_of
 
 LOOKING = ("scroll", "back", "reload", "open", "wait_for")
 TYPING = ("type", "enter", "set_value")
@@ -181,7 +181,7 @@ def _breach(act: ReplayAct, effect: Effect, origin: str) -> str:
     if not effect.done:
         return effect.why
     if errors := [event for event in effect.events if event.kind == "exception"]:
-        place = f"{urlsplit(errors[0].url).path.lstrip('/') or 'index.html'}:{errors[0].line}"
+        place = f"{parts_of(errors[0].url).path.lstrip('/') or 'index.html'}:{errors[0].line}"
         return f"{errors[0].text} at {place}"
     if missing := [text for text in expect.shown if not any(text in line for line in effect.added)]:
         return f'"{missing[0]}" no longer appears'

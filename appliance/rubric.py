@@ -9,7 +9,6 @@ looked at.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from appliance.prompts import fill
 from appliance.steps import Answer, ChecklistItem, Grade, GuiTrace, Verdict
 from models.chat import ChatMessage, ChatModel, Completion, JsonSchema, Sampling
 from models.errors import ContextOverflow
+from models.json_answer import read_json
 
 NOTHING_CHANGED = "Nothing on the page changed."
 BEST_POINTS = 5.0
@@ -201,7 +201,7 @@ def _capped(text: str, chars: int) -> str:
 def _read(completion: Completion) -> tuple[Answer | None, str, str]:
     """Answer, quote, and what is wrong with them."""
     try:
-        found = json.loads(completion.text)
+        found = read_json(completion.text)
     except ValueError:
         return None, "", "it got cut off" if completion.finish == "length" else "it is no JSON"
     if not isinstance(found, dict):

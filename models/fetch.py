@@ -235,7 +235,7 @@ class ModelShelf:
                 projector=None if projector is None else InstalledFile(**projector),
                 **record,
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             name = manifest.parent.name
             raise ModelFileCorrupt(
                 f"The record of the model '{name}' is damaged; run: appliance models remove {name}, then pull it again."

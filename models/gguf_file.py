@@ -8,7 +8,7 @@ import mmap
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
@@ -66,7 +66,7 @@ class GgufFile:
         full = f"{self.architecture}.{key}"
         value = self.metadata.get(full)
         numbers = value if isinstance(value, tuple) else (value,)
-        known = [int(n) for n in numbers if isinstance(n, (int, float))]
+        known = [int(n) for n in numbers if isinstance(n, int) or (isinstance(n, float) and isfinite(n))]
         if not known:
             raise ModelFileCorrupt(
                 f"'{self.path.name}' does not say its {full}; get the file again from its publisher."

@@ -7,12 +7,14 @@ model from talking for ever, and a text that is too long can still be used.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from models.errors import AnswerUnusable
+from models.text_stream import whole_text
 
-_FENCED = re.compile(r"```(?:json)?\s*(\{.*\})\s*```", re.DOTALL)
+_FENCE = re.compile(r"```(?:json)?\s*(?=\{)")
+_DECODER = json.JSONDecoder(strict=False)
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "object": dict,
     "array": list,
@@ -37,25 +39,52 @@ def parse_answer(text: str, schema: Mapping[str, Any]) -> Any:
 def greedy_object(text: str) -> dict[str, Any]:
     """From the first brace to the last, as the reference reads; empty where that is no JSON object."""
     try:
-        found = json.loads(text[text.find("{") : text.rfind("}") + 1], strict=False)
+        found = read_json(text[text.find("{") : text.rfind("}") + 1])
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def _read(text: str) -> Any:
-    fenced = _FENCED.search(text)
-    body = fenced[1] if fenced else text.strip()
+def read_json(text: str) -> Any:
+    """JSON of a stranger, line breaks in its texts allowed. Raises ValueError, also where it is nested too deeply.
+
+    An escape can name half a character, which no file and no database can hold; it is replaced.
+    """
+    return _sound(text, lambda: json.loads(text, strict=False))
+
+
+def read_json_at(text: str, start: int) -> Any:
+    """The value that begins there, whatever comes after it. Raises ValueError."""
+    return _sound(text, lambda: _DECODER.raw_decode(text, start)[0])
+
+
+def _sound(text: str, read: Callable[[], Any]) -> Any:
     try:
-        return json.loads(body, strict=False)
+        value = read()
+        return json.loads(whole_text(json.dumps(value, ensure_ascii=False))) if "\\u" in text else value
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _read(text: str) -> Any:
+    body = _unfenced(text)
+    try:
+        return read_json(body)
     except ValueError:
         start = body.find("{")
     if start < 0:
         raise AnswerUnusable(f"the model answered prose instead of JSON: {_short(text)}")
     try:
-        return json.JSONDecoder(strict=False).raw_decode(body, start)[0]
+        return read_json_at(body, start)
     except ValueError as error:
         raise AnswerUnusable(f"the model answered broken JSON: {_short(text)}") from error
+
+
+def _unfenced(text: str) -> str:
+    """What stands between the first fence and the last."""
+    opened, closing = _FENCE.search(text), text.rfind("```")
+    inner = text[opened.end() : closing].rstrip() if opened else ""
+    return inner if inner.endswith("}") else text.strip()
 
 
 def _problem(value: Any, schema: Mapping[str, Any], place: str) -> str:

@@ -7,7 +7,6 @@ one is dropped within a tenth of a second. Log-probabilities and token ids are n
 import base64
 import queue
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
 from typing import Literal, Self
@@ -18,27 +17,14 @@ from models.chat import (
     Completion,
     Constraint,
     Engine,
-    Finish,
     JsonSchema,
     Sampling,
 )
-from models.errors import ConstraintError, ContextOverflow, ContextTooSmall, RemoteError
+from models.errors import ConstraintError, ContextOverflow, ContextTooSmall
+from models.openai_answer import Answer
 from models.openai_stream import Event, Json, NotOffered, Server, ServerSettings, Stream
 
 _POLL_S = 0.1
-
-
-@dataclass(slots=True)
-class _Answer:
-    """One streamed reply while it comes in."""
-
-    text: str = ""
-    finish: Finish | None = None
-    prompt_tokens: int = 0
-    evaluated_tokens: int = 0
-    completion_tokens: int = 0
-    seconds: float = 0.0
-    is_cut: bool = False
 
 
 class OpenAIChat:
@@ -125,7 +111,7 @@ class OpenAIChat:
         cancelled: Callable[[], bool] | None,
     ) -> list[Completion]:
         started = monotonic()
-        answers = [_Answer() for _ in bodies]
+        answers = [Answer() for _ in bodies]
         events: queue.Queue[Event] = queue.Queue()
         streams = [Stream(self._server, n, body, events) for n, body in enumerate(bodies)]
         try:
@@ -139,7 +125,7 @@ class OpenAIChat:
         finally:
             for stream in streams:
                 stream.stop()
-        return [_completion(answer) for answer in answers]
+        return [answer.completion() for answer in answers]
 
     def _body(
         self, messages: Sequence[ChatMessage], sampling: Sampling, constraint: Constraint | None, prefill: str
@@ -195,17 +181,23 @@ class OpenAIChat:
 
     def _count_by_messages(self, messages: Sequence[ChatMessage]) -> int:
         body = {"model": self.name, "messages": [_message(m) for m in messages], "add_generation_prompt": True}
-        return int(self._server.ask("/tokenize", body, "count"))
+        count = self._server.ask("/tokenize", body, "count")
+        if not isinstance(count, int):
+            raise NotOffered
+        return count
 
     def _count_by_template(self, messages: Sequence[ChatMessage]) -> int:
         prompt = self._server.ask("/apply-template", {"messages": [_message(m) for m in messages]}, "prompt")
         body = {"content": prompt, "parse_special": True, "add_special": True}
-        return len(self._server.ask("/tokenize", body, "tokens"))
+        tokens = self._server.ask("/tokenize", body, "tokens")
+        if not isinstance(tokens, list):
+            raise NotOffered
+        return len(tokens)
 
 
 def _take_event(
     events: "queue.Queue[Event]",
-    answers: Sequence[_Answer],
+    answers: Sequence[Answer],
     started: float,
     on_text: Callable[[int, str], None] | None,
 ) -> None:
@@ -218,51 +210,16 @@ def _take_event(
         if answer.finish is None:
             raise event.error
         return
-    text = _take_chunk(answer, event.chunk or {})
+    text = answer.take(event.chunk) if event.chunk else ""
     if text and on_text is not None:
         on_text(event.draft, text)
     answer.seconds = monotonic() - started
 
 
-def _take_chunk(answer: _Answer, chunk: Json) -> str:
-    """The new text. An answer is finished at [DONE], because the token counts come after the last word."""
-    if "error" in chunk:
-        raise RemoteError(f"The model server gave up: {chunk['error']}")
-    if usage := chunk.get("usage"):
-        _take_usage(answer, usage, chunk.get("timings") or {})
-    text = ""
-    for choice in chunk.get("choices") or ():
-        text += (choice.get("delta") or {}).get("content") or ""
-        if reason := choice.get("finish_reason"):
-            answer.is_cut = reason == "length"
-    answer.text += text
-    if chunk.get("done"):
-        answer.finish = "length" if answer.is_cut else "stop"
-    return text
-
-
-def _take_usage(answer: _Answer, usage: Json, timings: Json) -> None:
-    answer.prompt_tokens = usage.get("prompt_tokens", 0)
-    answer.completion_tokens = usage.get("completion_tokens", 0)
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-    answer.evaluated_tokens = timings.get("prompt_n", answer.prompt_tokens - cached)
-
-
-def _finish_open(answers: Sequence[_Answer], started: float) -> None:
+def _finish_open(answers: Sequence[Answer], started: float) -> None:
     for answer in answers:
         if answer.finish is None:
             answer.finish, answer.seconds = "cancelled", monotonic() - started
-
-
-def _completion(answer: _Answer) -> Completion:
-    return Completion(
-        answer.text,
-        answer.finish or "cancelled",
-        answer.prompt_tokens,
-        answer.evaluated_tokens,
-        answer.completion_tokens,
-        answer.seconds,
-    )
 
 
 def _message(message: ChatMessage) -> Json:

@@ -4,7 +4,6 @@ import json
 import queue
 import socket
 import threading
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -12,6 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from models.errors import ContextOverflow, ModelError, RemoteError
+from models.json_answer import read_json
+from models.openai_answer import MOST_CHARS, Chunk, chunks
 
 Json = dict[str, Any]
 
@@ -29,7 +30,7 @@ class ServerSettings:
 @dataclass(frozen=True, slots=True)
 class Event:
     draft: int
-    chunk: Json | None = None
+    chunk: Chunk | None = None
     error: ModelError | None = None
 
 
@@ -39,9 +40,14 @@ class NotOffered(Exception):
 
 class Server:
     def __init__(self, settings: ServerSettings) -> None:
-        self.address = urlsplit(settings.url.rstrip("/"))
-        if self.address.scheme not in ("http", "https") or not self.address.hostname:
-            raise RemoteError(f"'{settings.url}' is not an address of a model server; write http://HOST:PORT/v1.")
+        refusal = RemoteError(f"'{settings.url}' is not an address of a model server; write http://HOST:PORT/v1.")
+        try:
+            self.address = urlsplit(settings.url.rstrip("/"))
+            is_one = self.address.scheme in ("http", "https") and self.address.hostname and self.address.port != 0
+        except ValueError as error:
+            raise refusal from error
+        if not is_one:
+            raise refusal
         self._settings = settings
 
     def open(self) -> HTTPConnection:
@@ -68,10 +74,10 @@ class Server:
         path = self.address.path.removesuffix("/v1") + path
         with closing(self.open()) as connection, self.send(connection, path, body) as response:
             try:
-                answer = json.loads(response.read())
+                answer = read_json(response.read(MOST_CHARS).decode())
             except ValueError:
                 raise NotOffered from None
-            if response.status != 200 or key not in answer:
+            if response.status != 200 or not isinstance(answer, dict) or key not in answer:
                 raise NotOffered
             return answer[key]
 
@@ -112,22 +118,8 @@ class Stream:
         with response:
             if response.status != 200:
                 raise _refusal(response, self._body["model"])
-            for chunk in _chunks(response):
+            for chunk in chunks(iter(lambda: response.readline(MOST_CHARS), b"")):
                 self._events.put(Event(self._draft, chunk=chunk))
-                if chunk.get("done"):
-                    return
-        raise RemoteError("The model server broke off its answer; try again.")
-
-
-def _chunks(response: HTTPResponse) -> Iterator[Json]:
-    for line in response:
-        if not line.startswith(b"data:"):
-            continue
-        data = line[5:].strip()
-        if data == b"[DONE]":
-            yield {"done": True}
-            return
-        yield json.loads(data)
 
 
 def _refusal(response: HTTPResponse, model: str) -> ModelError:

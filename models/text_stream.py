@@ -4,6 +4,11 @@ import codecs
 from collections.abc import Sequence
 
 
+def whole_text(text: str) -> str:
+    """Halves of characters, which JSON can escape and no file can hold, as �; two that belong together become one."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 class TextStream:
     def __init__(self, stop: Sequence[str]) -> None:
         self._stop = [s for s in stop if s]

@@ -14,7 +14,9 @@ from sandbox.errors import PackageRefused
 
 SOURCES = (".js", ".jsx", ".mjs", ".ts", ".tsx", ".css")
 _IMPORT = re.compile(
-    r"""(?:\bimport\s+(?:[\w*{}\s,$]+\s+from\s+)?|\bexport\s+[\w*{}\s,$]+\s+from\s+|\b(?:require|import)\s*\(\s*)["']([^"'\n]+)["']"""
+    r"""(?:\bimport\s++(?:NAMES\bfrom\s*+)?|\bexport\s++NAMES\bfrom\s*+|\b(?:require|import)\s*+\(\s*+)["']([^"'\n]+)["']"""
+    # Bounded: `import` may be followed by an endless run of names.
+    .replace("NAMES", r"""(?:(?!\bfrom\s*["'])[\w*{}\s,$]){1,2000}""")
 )
 _STYLE_IMPORT = re.compile(r"""@import\s+(?:url\()?["']([^"'\n]+)["']""")
 _VITE_CONFIGS = tuple(f"vite.config.{ending}" for ending in ("js", "mjs", "ts", "cjs", "mts", "cts"))
@@ -108,7 +110,7 @@ def _version_notes(site: Mapping[str, bytes]) -> Iterator[str]:
     try:
         manifest = json.loads(site.get("package.json", b"{}"))
         asked = {**manifest.get("dependencies", {}), **manifest.get("devDependencies", {})}
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         yield "package.json could not be read and was replaced"
         return
     baked = baked_packages()

@@ -5,13 +5,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import urlsplit
+
+from sandbox.page_text import parts_of, whole_text
 
 Kind = Literal["exception", "console", "network"]
 Level = Literal["error", "warning"]
 
 LEVELS: Mapping[str, Level] = {"SEVERE": "error", "WARNING": "warning"}
-PLACE = re.compile(r"^(?P<url>\S+) (?P<line>\d+)(?::(?P<column>\d+))? (?P<text>.*)$", re.DOTALL)
+PLACE = re.compile(r"^(?P<url>\S+) (?P<line>[0-9]{1,9})(?::(?P<column>[0-9]{1,9}))? (?P<text>.*)$", re.DOTALL)
 REFUSED_BY_FENCE = "net::ERR_PROXY_CONNECTION_FAILED"
 CANCELLED = "net::ERR_ABORTED"
 FIRST_FAILURE = 400
@@ -36,9 +37,10 @@ def console_events(entries: Iterable[Mapping[str, Any]]) -> Iterator[PageEvent]:
         level = LEVELS.get(entry["level"])
         if level is None or entry["source"] == "network":
             continue
-        place = PLACE.match(entry["message"])
+        message = whole_text(entry["message"])
+        place = PLACE.match(message)
         if place is None:
-            yield PageEvent("console", level, entry["message"])
+            yield PageEvent("console", level, message)
             continue
         if "://" not in place["url"]:  # a line of our own script, not of the page
             yield PageEvent("console", level, plain_text(place["text"]))
@@ -59,9 +61,9 @@ def plain_text(text: str) -> str:
     """Console arguments arrive as JSON strings; one alone reads better without its quotes."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
-    return value if isinstance(value, str) else text
+    return whole_text(value) if isinstance(value, str) else text
 
 
 class NetworkReader:
@@ -114,7 +116,7 @@ class NetworkReader:
         if params.get("type") == "Document" and params.get("frameId") == self._main_frame:
             self.document_status = status
         # Chromium asks for this file on its own account; no page is at fault when there is none.
-        if status < FIRST_FAILURE or urlsplit(url).path == "/favicon.ico":
+        if status < FIRST_FAILURE or parts_of(url).path == "/favicon.ico":
             return None
         return PageEvent("network", "error", f"HTTP {status}", url, status=status)
 

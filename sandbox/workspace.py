@@ -17,6 +17,8 @@ from sandbox.errors import WorkspaceRefused
 
 MIB = 1024 * 1024
 NAME_BYTES = 255
+DAMAGED = (tarfile.TarError, ValueError, ArithmeticError, LookupError, RecursionError)
+"""What `tarfile` raises for an archive that is none; it lets all of them through."""
 RESERVED = frozenset({".git", "node_modules"})
 UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories that do not show in a listing and so can hide what a path really is."""
@@ -143,7 +145,7 @@ def unpack(stream: Readable, limits: Limits = Limits(), *, below: str = "") -> d
                 files[path] = source.read()
     except WorkspaceRefused:
         raise
-    except (tarfile.TarError, ValueError, ArithmeticError, LookupError) as error:  # tarfile lets all of them through
+    except DAMAGED as error:
         raise WorkspaceRefused("The site's archive is damaged; write the site's files again.") from error
     check_files(files, limits)
     return files

@@ -1,0 +1,9 @@
+"""Every reader of what strangers write. A new one, of files, pages or replies, belongs into one of three tables."""
+
+from __future__ import annotations
+
+from tests.fuzz.of_files import OF_FILES
+from tests.fuzz.of_models import OF_MODELS
+from tests.fuzz.of_pages import OF_PAGES
+
+TARGETS = {target.name: target for target in (*OF_MODELS, *OF_PAGES, *OF_FILES)}
