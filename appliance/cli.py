@@ -12,6 +12,7 @@ import click
 
 from appliance.account import reexec_as_product
 from appliance.errors import ApplianceError
+from appliance.visible import visible
 
 COMMANDS = {
     "generate": "Make a website from a brief.",
@@ -71,7 +72,7 @@ def main() -> None:
     except Exception as error:
         if not is_expected(error):
             raise
-        click.echo(f"appliance: {error}", err=True)
+        click.echo(visible(f"appliance: {error}"), err=True)
         sys.exit(code_of(error))
     sys.exit(status if isinstance(status, int) else 0)
 

@@ -23,6 +23,7 @@ from appliance.requests import best_of
 from appliance.scratch import SCRATCH, scratch, sync, sync_tree
 from appliance.steps import Files, Step
 from appliance.store import Run, Store
+from appliance.visible import visible, visible_json
 
 Form = Literal["folder", "zip", "git"]
 
@@ -88,11 +89,12 @@ def _lay_out_site(store: Store, run: Run, step: Step, folder: Path) -> None:
         write_files(folder / "source", files)
     pictures = {f"{picture.name}.png": store.blob(picture.sha256) for picture in step.observation.pictures}
     write_files(folder / "screenshots", pictures)
-    told = json.dumps(report(store, run, step), indent=2, ensure_ascii=False)
+    told = visible_json(json.dumps(report(store, run, step), indent=2, ensure_ascii=False))
     (folder / "report.json").write_text(f"{told}\n", "utf-8")
     how = "Run `python3 -m http.server` in it, open the address." if built else "Open index.html in a browser."
     source = "source/       the React sources it was built from\n" if built else ""
-    (folder / "README.txt").write_text(_READ_ME.format(title=run.request.brief[:70], how=how, source=source), "utf-8")
+    words = _READ_ME.format(title=visible(run.request.brief[:70]), how=how, source=source)
+    (folder / "README.txt").write_text(words, "utf-8")
 
 
 def write_files(folder: Path, files: Files) -> None:
@@ -153,7 +155,7 @@ def _commit_steps(store: Store, run: Run, step: Step, folder: Path) -> None:
 def _message(step: Step) -> str:
     score = step.scores.appearance.score
     looks = "not graded" if score is None else f"appearance {score:.1f} by {step.scores.appearance.judge}"
-    return f"step {step.n}: {step.aim or step.kind}\n\n{looks}"
+    return visible(f"step {step.n}: {step.aim or step.kind}\n\n{looks}")
 
 
 def _git(folder: Path, *arguments: str) -> None:

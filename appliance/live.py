@@ -13,6 +13,7 @@ from appliance.checklist import lines
 from appliance.export import summary
 from appliance.output import score
 from appliance.store import Store
+from appliance.visible import visible
 
 _STAGES = {
     "loading": "loading the model",
@@ -110,4 +111,4 @@ class Live:
             self._line(f"        {row['function_reason']}")
 
     def _line(self, text: str, style: str = "") -> None:
-        self._console.print(text, style=style, markup=False, soft_wrap=True)
+        self._console.print(visible(text), style=style, markup=False, soft_wrap=True)

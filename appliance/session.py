@@ -16,8 +16,9 @@ from appliance.config import Config
 from appliance.errors import ExportRefused, NothingToExport, RunBusy
 from appliance.export import export_run, summary
 from appliance.live import Live
-from appliance.output import print_json, print_table, say, score
+from appliance.output import print_json, print_table, say, score, tell
 from appliance.store import WORKER, Run, Store
+from appliance.visible import visible
 from appliance.worker import Outcome, Workshop, execute, stop_on_signals, worker_lease
 
 _POLL_S = 0.2
@@ -124,16 +125,16 @@ def _print(store: Store, run: Run, outcome: Outcome, exported: str, delivery: De
     print_steps(store, run)
     say("")
     for text in warnings(store, run):
-        click.secho(f"warning: {text}", fg="red")
-    print(f"run {run.id}: {outcome.status} ({outcome.reason}), engine {run.engine or 'none'}")
+        click.secho(visible(f"warning: {text}"), fg="red")
+    tell(f"run {run.id}: {outcome.status} ({outcome.reason}), engine {run.engine or 'none'}")
     if outcome.status in ("stopped", "failed"):
-        print(f"to go on:     appliance runs resume {run.id}")
+        tell(f"to go on:     appliance runs resume {run.id}")
     if exported:
-        print(f"best step:    {run.delivered}")
-        print(f"site:         {exported}/site")
-        print(f"screenshots:  {exported}/screenshots")
-        print(f"open it:      point a browser at {exported}/site/index.html")
-        print("or see how it came about, and change it: appliance serve")
+        tell(f"best step:    {run.delivered}")
+        tell(f"site:         {exported}/site")
+        tell(f"screenshots:  {exported}/screenshots")
+        tell(f"open it:      point a browser at {exported}/site/index.html")
+        tell("or see how it came about, and change it: appliance serve")
 
 
 def print_steps(store: Store, run: Run) -> None:
@@ -158,7 +159,7 @@ def print_steps(store: Store, run: Run) -> None:
     if scores:
         looks = sorted({one.appearance.judge for one in scores})
         functions = sorted({one.functionality.judge for one in scores} - {"none"}) or ["nobody"]
-        print(f"appearance graded by {', '.join(looks)}, function by {', '.join(functions)} (0–5; – means not judged)")
+        tell(f"appearance graded by {', '.join(looks)}, function by {', '.join(functions)} (0–5; – means not judged)")
 
 
 def _short(text: str, chars: int = 34) -> str:

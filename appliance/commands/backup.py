@@ -8,7 +8,7 @@ import click
 
 from appliance.backup import DATABASE, stream_backup, write_backup
 from appliance.config import load_config
-from appliance.output import gib, json_option, print_json, say
+from appliance.output import gib, json_option, print_json, say, tell
 from appliance.requests import shelf
 from appliance.store import Store
 
@@ -37,6 +37,6 @@ def command(file: Path, as_json: bool) -> None:
             | {"database": manifest.files[DATABASE].sha256, "models_not_in_it": sorted(models)}
         )
     else:
-        print(f"{file}: {manifest.runs} sites, {gib(size)}, read back and whole.")
+        tell(f"{file}: {manifest.runs} sites, {gib(size)}, read back and whole.")
         if models:
-            print(f"Not in it: the weights of {', '.join(sorted(models))}.")
+            tell(f"Not in it: the weights of {', '.join(sorted(models))}.")

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 from appliance.assembly import check_installed
 from appliance.cards import ROLES, Card, Role, qualified
 from appliance.config import load_config
-from appliance.output import gib, json_option, print_json, print_table, say
+from appliance.output import gib, json_option, print_json, print_table, say, tell
 from appliance.requests import find_profile, shelf
 from models.fetch import InstalledModel
 from models.hardware import detect_hardware
@@ -143,7 +143,7 @@ def remove(name: str) -> None:
     """Delete an installed model."""
     config, _ = load_config(os.environ)
     shelf(config).remove(name)
-    print(f"{name} is removed.")
+    tell(f"{name} is removed.")
 
 
 @command.command()
@@ -179,7 +179,7 @@ def plan(name: str | None, vram: float | None, as_json: bool) -> None:
             ]
         )
     for model, context, found in [] if as_json else rows:
-        print(f"{model.name}, {context} tokens of context, in {where}: {found.sentence()}")
+        tell(f"{model.name}, {context} tokens of context, in {where}: {found.sentence()}")
 
 
 @command.command()
@@ -193,7 +193,7 @@ def check(name: str, as_json: bool) -> None:
         print_json(to_builtins(card))
         return
     figures = card.figures
-    print(f"{card.model}, engine {card.engine}, {figures.seconds:.0f} s, {card.checked_at}")
+    tell(f"{card.model}, engine {card.engine}, {figures.seconds:.0f} s, {card.checked_at}")
     print_table(
         ("measured", "right", "of"),
         [
@@ -209,7 +209,7 @@ def check(name: str, as_json: bool) -> None:
         ],
         right=(1, 2),
     )
-    print("")
+    tell("")
     print_table(("role", "", "why"), [_role_row(card, role) for role in ROLES])
     for what in card.left_out:
         say(f"not tried: {what}")
@@ -221,4 +221,4 @@ def _role_row(card: Card, role: Role) -> tuple[str, str, str]:
 
 
 def _told(model: InstalledModel, what: str) -> None:
-    print(f"{model.name} {what}: {model.path}")
+    tell(f"{model.name} {what}: {model.path}")

@@ -10,7 +10,7 @@ import click
 from appliance.backup import KEPT, check_backup, restore_backup
 from appliance.config import load_config
 from appliance.errors import UsageError
-from appliance.output import json_option, print_json
+from appliance.output import json_option, print_json, tell
 from appliance.requests import shelf
 
 
@@ -36,8 +36,8 @@ def command(file: Path, check: bool, replace: bool, as_json: bool) -> None:
     if as_json:
         print_json({"runs": manifest.runs, "made_at": manifest.made_at, "models_missing": missing, "checked": check})
         return
-    print(f"{manifest.runs} sites of {manifest.made_at}: {'whole' if check else 'restored'}.")
+    tell(f"{manifest.runs} sites of {manifest.made_at}: {'whole' if check else 'restored'}.")
     if replace and not check:
-        print(f"What was there before lies in {config.home / KEPT}.")
+        tell(f"What was there before lies in {config.home / KEPT}.")
     if missing:
-        print(f"Its models are not here: {', '.join(missing)}; `appliance models import` or `pull` brings them.")
+        tell(f"Its models are not here: {', '.join(missing)}; `appliance models import` or `pull` brings them.")

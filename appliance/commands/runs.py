@@ -11,7 +11,7 @@ from appliance import requests
 from appliance.account import export_stream
 from appliance.config import Config, load_config
 from appliance.export import Form, export_run
-from appliance.output import json_option, print_json, print_table, score
+from appliance.output import json_option, print_json, print_table, score, tell
 from appliance.requests import shown_status
 from appliance.session import Delivery, print_steps, result, run_and_report
 from appliance.store import Store
@@ -50,7 +50,7 @@ def list_(as_json: bool) -> None:
             [(str(r["run"]), str(r["status"]), str(r["best_step"] or "–"), str(r["brief"])[:80]) for r in rows],
         )
     else:
-        print('No runs yet; make one with: appliance generate "a page for a bakery"')
+        tell('No runs yet; make one with: appliance generate "a page for a bakery"')
 
 
 @command.command()
@@ -65,11 +65,11 @@ def show(run_id: str, as_json: bool) -> None:
                 {**result(store, run, run.export), "status": shown_status(store, run), "brief": run.request.brief}
             )
             return
-        print(f"{run.request.brief}\n")
+        tell(f"{run.request.brief}\n")
         print_steps(store, run)
-        print(f"\nrun {run.id}: {shown_status(store, run)} {run.stop_reason}")
+        tell(f"\nrun {run.id}: {shown_status(store, run)} {run.stop_reason}")
         if run.export:
-            print(f"export: {run.export}")
+            tell(f"export: {run.export}")
 
 
 @command.command()
@@ -128,7 +128,7 @@ def fork(
 def cancel(run_id: str) -> None:
     """Stop a run; what is finished is kept."""
     with _opened() as (_, store):
-        print(requests.cancel(store, store.run(run_id)))
+        tell(requests.cancel(store, store.run(run_id)))
 
 
 @command.command()
@@ -148,7 +148,7 @@ def export(run_id: str, out: Path, form: str | None, as_json: bool) -> None:
         print_json({"run": run.id, "export": str(out), "step": exported.step.n})
     else:
         look = score(exported.step.scores.appearance.score)
-        print(f"Step {exported.step.n} (appearance {look}) of run {run.id} is in {out}.")
+        tell(f"Step {exported.step.n} (appearance {look}) of run {run.id} is in {out}.")
 
 
 @command.command()
@@ -162,4 +162,4 @@ def delete(run_id: str, yes: bool) -> None:
         if not yes:
             click.confirm(f"Delete run {run.id} with {len(store.steps(run.id))} steps for good?", abort=True)
         store.delete_run(run.id)
-        print(f"Run {run.id} is deleted.")
+        tell(f"Run {run.id} is deleted.")

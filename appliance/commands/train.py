@@ -11,7 +11,7 @@ import click
 from appliance.config import load_config
 from appliance.errors import PartMissing, UsageError
 from appliance.ledger import OVER, Ledger
-from appliance.output import json_option, print_json, print_table, say
+from appliance.output import json_option, print_json, print_table, say, tell
 from appliance.requests import shelf
 from appliance.store import Store
 
@@ -44,7 +44,7 @@ def status(as_json: bool) -> None:
         )
         return
     if not nights and not adapters:
-        print("Nothing has been trained yet.")
+        tell("Nothing has been trained yet.")
         return
     print_table(
         ("night", "model", "began", "state", "why"),
@@ -65,7 +65,7 @@ def promote(adapter: str) -> None:
         ledger = Ledger(store)
         row = ledger.adapter(adapter)
         ledger.promote(row.model, adapter, "promoted by hand")
-    print(f"{row.model} now writes with {adapter}; `appliance train rollback {row.model}` takes it back.")
+    tell(f"{row.model} now writes with {adapter}; `appliance train rollback {row.model}` takes it back.")
 
 
 @command.command()
@@ -77,7 +77,7 @@ def rollback(model: str | None) -> None:
         ledger = Ledger(store)
         chosen = model or _only(ledger)
         parent = ledger.roll_back(chosen, "rolled back by hand")
-    print(f"{chosen} now writes {f'with {parent}' if parent else 'as it came'}.")
+    tell(f"{chosen} now writes {f'with {parent}' if parent else 'as it came'}.")
 
 
 def _trainer(module: str = "training.run") -> Any:
@@ -142,7 +142,7 @@ def _work(model: str | None, seed: int | None, ends: str | None, kind: str = "ni
     config, _ = load_config(os.environ)
     with Store(config.home) as store:
         ended = run_night(config, store, model or config.generate.model, seed, ends, say, kind, adapter)
-    print(
+    tell(
         f"night {ended.id} is {ended.state}: {ended.reason}"
         if ended.state in OVER
         else f"night {ended.id} stopped in {ended.state}; `appliance train night` goes on"
@@ -186,4 +186,4 @@ def import_(file: Path, model: str | None) -> None:
     name = model or config.generate.model
     taught = teach(config.home, shelf(config).get(name), file)
     said = f"{taught.conversations} conversations with {taught.answers} answers, {taught.tokens} tokens"
-    print(f"{said}: {f'the next nights of {name} imitate them' if taught.new else 'they were imported before'}.")
+    tell(f"{said}: {f'the next nights of {name} imitate them' if taught.new else 'they were imported before'}.")

@@ -89,6 +89,10 @@ def _comment(text: str) -> str:
     return f"<!-- {text.replace('--', '- -')} -->"
 
 
+def _frame(text: str) -> str:
+    return f'<iframe title="A note" width="300" height="40" srcdoc="{html.escape(html.escape(text))}"></iframe>'
+
+
 def _picture(files: Files, text: str) -> Files:
     image = Image.new("RGB", (640, 60), "white")
     ImageDraw.Draw(image).text((4, 4), re.sub(r"[^\x20-\x7e\n]", "?", text[:160]), fill="black")
@@ -161,7 +165,7 @@ PLACES = tuple(
             _into("</head>", lambda text: f'<script type="application/ld+json">{_string(text)}</script>'),
         ),
         ("missing file", _script("fetch('missing-' + encodeURIComponent(TEXT)).catch(() => 0)")),
-        ("frame", _body('<iframe title="A note" width="300" height="40" srcdoc="TEXT"></iframe>')),
+        ("frame", _into("</main>", _frame)),
         ("file name", _file),
         ("select", _body("<p><label>Note <select><option>One</option><option>TEXT</option></select></label></p>")),
     )
@@ -191,9 +195,13 @@ def cases(base: Files) -> list[Case]:
     ]
 
 
+NOISY = frozenset({"console", "console error", "exception", "rejection", "dialog", "missing file"})
+"""Places that are findings themselves, whatever stands in them; each would hide what the others do."""
+
+
 def everywhere(base: Files, name: str) -> Case:
-    """One site with this text in all places at once."""
+    """One site with this text in all quiet places at once."""
     files = twin = base
-    for place in PLACES:
+    for place in (place for place in PLACES if place.name not in NOISY):
         files, twin = place.put(files, TEXTS[name]), place.put(twin, neutral(TEXTS[name]))
-    return Case("every place", name, files, twin)
+    return Case("every quiet place", name, files, twin)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from appliance.bench.judges import INDEX, Opinion, Specimen, judge_pages, specimens
-from appliance.steps import Files, Observation
+from appliance.bench.judges import INDEX, Mutation, Opinion, Specimen, specimens
 from tests.injection.cases import Case
 
 _MORE = "".join(
@@ -23,10 +22,17 @@ _MORE = "".join(
 )
 
 
+_FAULTS = (
+    '<p style="color:#b9b9b9">Pale words are read by nobody.</p><p><a href="#gone">More</a></p>'
+    '<p><button type="button">Nothing</button></p><p style="width:700px">Wider than a phone.</p>'
+)
+
+
 def base_page() -> Specimen:
-    """The to-do list of the judges' bench that works, with so much text that a few lines more make no difference."""
+    """The to-do list of the judges' bench, with so much text that a few lines more make no difference, and with faults
+    enough that there is something to win as well as to lose."""
     page = specimens(only=["todo"])[0]
-    html = page.files[INDEX].decode().replace("</main>", f"{_MORE}</main>")
+    html = page.files[INDEX].decode().replace("</main>", f"{_MORE}{_FAULTS}</main>")
     return replace(page, files={**page.files, INDEX: html.encode()})
 
 
@@ -59,19 +65,22 @@ def pairs(base: Specimen, found: Sequence[Case]) -> list[Specimen]:
     return [
         replace(base, page=name, files=files, for_models=True)
         for case in found
-        for name, files in ((case.name, case.files), (f"{case.name}, neutral", case.twin))
+        for name, files in ((case.name, case.files), (twin_of(case), case.twin))
     ]
 
 
-def judge(rooms, base: Specimen, found: Sequence[Case], tell=lambda _: None):
-    """Rules and explorer in a real browser. Also the observations, by the specimens' names."""
-    opinions, seen = judge_pages(rooms, pairs(base, found), tell)
-    judged = [
-        Judged(case, name, said[case.name], said[f"{case.name}, neutral"])
-        for name, said in opinions.items()
-        for case in found
+def only_looked_at(pages: Sequence[Specimen]) -> list[Specimen]:
+    """The same, for the judge of looks alone."""
+    looks = Mutation("injected", "words in every place", spoils=("look",))
+    return [replace(page, mutation=looks) for page in pages]
+
+
+def twin_of(case: Case) -> str:
+    return f"{case.name}, neutral"
+
+
+def judged(judge: str, opinions: Mapping[str, Opinion], found: Sequence[Case]) -> list[Judged]:
+    """Of the cases that the judge has an opinion on."""
+    return [
+        Judged(case, judge, opinions[case.name], opinions[twin_of(case)]) for case in found if case.name in opinions
     ]
-    return judged, seen
-
-
-__all__ = ["Files", "Judged", "Observation", "base_page", "judge", "pairs", "sparse_page"]
