@@ -37,7 +37,7 @@ class ChildProgram:
 
 
 class EngineProcess:
-    """`greeting` gives what a new child is told first; its first frame loads the model."""
+    """`greeting` gives what a new child is told first; its first frame loads the model. What it raises starts none."""
 
     def __init__(self, program: ChildProgram, name: str, greeting: Callable[[], Sequence[Frame]]) -> None:
         self._program, self._name, self._greeting = program, name, greeting
@@ -75,6 +75,7 @@ class EngineProcess:
 
     def _start(self) -> Frame:
         """The frame in which the child says what it loaded."""
+        load, *others = self._greeting()  # may refuse; no process is there yet
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         self._frames = FrameBuffer()
         self._process = subprocess.Popen(
@@ -85,7 +86,6 @@ class EngineProcess:
             env={**child_environment(), **self._program.environment},
             start_new_session=True,
         )
-        load, *others = self._greeting()
         try:
             self._send(load)
             ready = self._await(None, None, deadline=monotonic() + self._program.start_timeout_s)

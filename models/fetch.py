@@ -29,8 +29,9 @@ from models.sources import (
     sha256_of,
     sync_folder,
 )
+from models.unchanged import RECORD
 
-MANIFEST = "model.json"
+MANIFEST = RECORD
 # A file of one of these architectures is the language half of a vision pair.
 _VISION_ARCHITECTURES = frozenset({"qwen2vl", "qwen3vl", "qwen3vlmoe", "glm4v", "glm4v_moe", "cogvlm", "minicpmv"})
 _STRONG_PARAMETERS = 4_000_000_000

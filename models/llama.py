@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from models.catalog import load_catalog
 from models.chat import ChatMessage, Completion, Constraint, Engine, Sampling
 from models.engine_process import ChildProgram, EngineProcess, completion_from_wire, constraint_on_wire
 from models.gguf_file import read_gguf
@@ -18,6 +19,7 @@ from models.llama_settings import (
     refuse_projector,
     require_adapters,
 )
+from models.unchanged import refuse_changed
 from models.wire import Frame
 
 _MISSING = "llama-cpp-python is not installed for this Python; run set-up again."
@@ -121,6 +123,10 @@ class LlamaChild:
         return [completion_from_wire(c) for c in self._child.ask(frame, messages, on_text, cancelled)["completions"]]
 
     def _greeting(self) -> list[Frame]:
+        catalog = load_catalog()
+        for path in (self.settings.path, self.settings.projector):
+            if path is not None:
+                refuse_changed(path, catalog)
         load: Frame = {"op": "load", "options": self._options()}
         return [load, {"op": "adapters", "adapters": _adapters_on_wire(self._adapters)}] if self._adapters else [load]
 

@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.models.qwen2 import Qwen2Config
 
+from models.catalog import load_catalog
 from models.errors import ModelError
+from models.unchanged import refuse_changed
 from training.gguf_blocks import dequantise
 from training.gguf_linear import GgufEmbedding, GgufLinear
 
@@ -42,7 +44,8 @@ class _Stored:
 
 
 def load_base(path: Path, kind: BaseKind, *, device: str = "cpu") -> PreTrainedModel:
-    """The model, all of it frozen and in eval mode. Raises UntrainableBase."""
+    """The model, all of it frozen and in eval mode. Raises UntrainableBase, and ModelFileCorrupt for a changed file."""
+    refuse_changed(path, load_catalog())
     reader = GGUFReader(path)
     fields = {name: field.contents() for name, field in reader.fields.items()}
     if fields.get("general.architecture") != "qwen2":
