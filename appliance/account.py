@@ -27,6 +27,8 @@ CARRIED_NAMES = frozenset({"LANG", "TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR
 CARRIED_PREFIXES = ("APPLIANCE_", "LC_", "PIP_", "SSL_CERT_")
 PROXIES = frozenset({"http_proxy", "https_proxy", "no_proxy", "all_proxy"})
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SET_UP_BY_ROOT = ["bundle", "install"]
+"""The one command that stays root's: it starts set-up, which installs packages and makes the account."""
 CGROUPS = Path("/sys/fs/cgroup")
 CGROUP_CONTROLLERS = ("memory", "pids", "cpu")
 
@@ -98,10 +100,10 @@ def _seen_directly(program: Path) -> Path:
 
 
 def reexec_as_product(argv: Sequence[str]) -> None:
-    """For root, does not return: the product's account runs the command. Others, and --help, just go on."""
+    """For root, does not return: the product's account runs the command. Others, --help and set-up just go on."""
     if EXPORT_FD in os.environ:
         os.set_inheritable(int(os.environ[EXPORT_FD]), False)
-    if os.geteuid() != 0 or {"--help", "--version"} & set(argv):
+    if os.geteuid() != 0 or {"--help", "--version"} & set(argv) or argv[1:3] == SET_UP_BY_ROOT:
         return
     account = product_account()
     program = [_seen_directly(Path(sys.executable)), _seen_directly(Path(argv[0]))]

@@ -28,6 +28,7 @@ COMMANDS = {
     "backup": "Write sites, scores, adapters and settings into one file.",
     "selftest": "Make sites in the real sandbox, and break them on purpose.",
     "restore": "Bring a backup back, or check one.",
+    "bundle": "Everything for a machine without a network: create, verify, install.",
     "doctor": "Say what this machine has and what is missing.",
     "config": "Show every setting and where it comes from.",
 }

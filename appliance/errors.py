@@ -9,6 +9,7 @@
     ├── NothingToExport     (LookupError)   no step of the run has a valid page
     ├── ExportRefused       (OSError)       the target folder cannot be written
     ├── BackupRefused       (ValueError)    a backup cannot be written, or is none, or would replace something
+    ├── BundleRefused       (ValueError)    an offline bundle is damaged, changed, not signed as asked, or does not fit
     ├── StoreFull           (OSError)       the data folder's disk is full
     ├── StoreBroken         (RuntimeError)  the database cannot be read
     └── PartMissing         (RuntimeError)  the machine lacks something; the message names it
@@ -53,6 +54,10 @@ class ExportRefused(ApplianceError, OSError):
 
 
 class BackupRefused(ApplianceError, ValueError):
+    exit_code = 2
+
+
+class BundleRefused(ApplianceError, ValueError):
     exit_code = 2
 
 

@@ -169,6 +169,15 @@ def package_members(modules: Path) -> Iterator[Member]:
         yield entry(f"node_modules/{path.relative_to(modules).as_posix()}", tarfile.REGTYPE, mode), path.read_bytes()
 
 
+def image_size(name: str, settings: PodmanSettings) -> int:
+    """Bytes, about what `save_image` writes."""
+    with Podman.on_this_host(settings) as podman:
+        try:
+            return int(podman.client().images.get(name).attrs["Size"])
+        except ImageNotFound as error:
+            raise ImageMissing(f"There is no image {name}; run: appliance sandbox build") from error
+
+
 def save_image(name: str, target: Path, settings: PodmanSettings) -> None:
     """Write an image to one file for a machine without network; the file appears only when it is whole."""
     draft = target.with_name(f"{target.name}.part")

@@ -21,7 +21,7 @@ from appliance.privileges import command_as
 from models.hardware import EngineVariant, parse_cpuinfo
 from setup.commands import Commands
 from setup.engine_source import CHANGES, FEW_ROWS, unpack
-from setup.environment import NETWORK_ADVICE, PIP_QUIET, pip
+from setup.environment import NETWORK_ADVICE, PIP_QUIET, advice_of, pip, source_words
 from setup.errors import CommandFailed, EngineUnusable
 from setup.locks import ENGINE, engine_only, lock_path, pinned_version
 from setup.places import Places
@@ -137,8 +137,9 @@ class EngineBuilder:
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
             self._commands.run([sys.executable, "-m", "venv", folder], "The build environment could not be made.")
-            words = ["-m", "pip", "install", "--no-deps", "--require-hashes", "-r", str(lock)]
-            self._commands.run([str(folder / "bin" / "python"), *words], NETWORK_ADVICE, PIP_QUIET)
+            words = ["-m", "pip", "install", "--no-deps", "--require-hashes", *source_words(self._places)]
+            command = [str(folder / "bin" / "python"), *words, "-r", str(lock)]
+            self._commands.run(command, advice_of(self._places), PIP_QUIET)
             (folder / "complete").touch()
         return folder / "bin"
 

@@ -24,6 +24,18 @@ NETWORK_ADVICE = (
 )
 
 
+OFFLINE_ADVICE = "Python packages of the bundle could not be installed; is it for this Python? See docs/bundle.md."
+
+
+def source_words(places: Places) -> list[str]:
+    """Where pip looks."""
+    return [] if places.wheels is None else ["--no-index", "--find-links", str(places.wheels)]
+
+
+def advice_of(places: Places) -> str:
+    return NETWORK_ADVICE if places.wheels is None else OFFLINE_ADVICE
+
+
 def interpreter() -> Path:
     return Path(sys.executable).resolve()
 
@@ -53,13 +65,15 @@ def install_lock(places: Places, name: str, commands: Commands) -> str:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
         requirements.write(without_engine(lock.read_text()))
         requirements.flush()
-        pip(places, ["install", "--no-deps", "--require-hashes", "-r", requirements.name], NETWORK_ADVICE, commands)
+        words = ["install", "--no-deps", "--require-hashes", *source_words(places), "-r", requirements.name]
+        pip(places, words, advice_of(places), commands)
     return str(lock.relative_to(places.tree))
 
 
 def install_with_torch(places: Places, name: str, variant: EngineVariant, commands: Commands) -> str:
     """Without a CUDA GPU, torch's CPU build is tried first: the registry's is linked to 3 GB of CUDA libraries."""
-    cpu_torch = ["install", "--no-deps", "--require-hashes", "-r", str(lock_path(places.tree, CPU_TORCH))]
+    cpu_torch = ["install", "--no-deps", "--require-hashes", *source_words(places)]
+    cpu_torch += ["-r", str(lock_path(places.tree, CPU_TORCH))]
     took_cpu_torch = variant != "cuda" and commands.passes(pip_command(places, cpu_torch), PIP_QUIET)
     installed = install_lock(places, name, commands)
     if needs_gpu_runtime(places):

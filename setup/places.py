@@ -18,12 +18,16 @@ MUST_BE_READABLE = (".", "pyproject.toml", "appliance/account.py", "models", "sa
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """`tree` is what runs: the checkout itself, or a copy where the account cannot read the checkout."""
+    """`tree` is what runs: the checkout itself, or a copy where the account cannot read the checkout.
+
+    `wheels` is the folder that pip takes everything from; None: where its settings lead.
+    """
 
     checkout: Path
     tree: Path
     cache: Path
     account: Account
+    wheels: Path | None = None
 
     @property
     def venv(self) -> Path:

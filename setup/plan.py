@@ -108,11 +108,15 @@ def content_steps(places: Places, wishes: Wishes, environ: Mapping[str, str], co
     ]
 
 
-def pull_step(places: Places, name: str, catalog: str, data: Path, commands: Commands) -> Step:
+def pull_step(
+    places: Places, name: str, catalog: str, data: Path, commands: Commands, folder: Path | None = None
+) -> Step:
+    """From a folder of model files, or else from the catalog's own source."""
+    source: list[str | Path] = [] if folder is None else ["--from", folder]
     advice = f"The model {name} could not be fetched; check the network, or import a file by hand (docs/models.md)."
 
     def make() -> str:
-        commands.show([places.venv / "bin" / "appliance", "models", "pull", name], advice)
+        commands.show([places.venv / "bin" / "appliance", "models", "pull", name, *source], advice)
         return name
 
     return Step(f"model {name}", catalog, lambda: (data / "models" / name / "model.json").exists(), make, "about 1 GB")

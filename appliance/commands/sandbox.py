@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 
@@ -8,13 +9,13 @@ from appliance.assembly import podman_settings
 from appliance.config import load_config
 from appliance.output import json_option, print_json, print_table, say
 from sandbox.container import Stack
-from sandbox.image import build_image
+from sandbox.image import build_image, image_name, load_image, save_image
 from sandbox.probes import run_probes
 
 
 @click.group()
 def command() -> None:
-    """Build the sandbox images; check the walls."""
+    """Build, save and load the sandbox images; check the walls."""
 
 
 @command.command()
@@ -32,6 +33,24 @@ def build(stack: str, base: str, as_json: bool) -> None:
         print_json({"stack": stack, "image": image.name, "seconds": image.seconds, "was_there": image.was_there})
     else:
         print(f"{stack}: {image.name} {'was there' if image.was_there else f'built in {image.seconds:.0f} s'}")
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--stack", type=click.Choice(["static", "vite-react"]), default="static", show_default=True)
+def save(file: Path, stack: str) -> None:
+    """Write a stack's image into FILE, for a machine without a network."""
+    config, _ = load_config(os.environ)
+    save_image(image_name("vite-react" if stack == "vite-react" else "static"), file, podman_settings(config))
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+def load(file: Path) -> None:
+    """Take the images out of FILE, which `save` wrote."""
+    config, _ = load_config(os.environ)
+    for name in load_image(file, podman_settings(config)):
+        print(name)
 
 
 @command.command()
