@@ -35,6 +35,7 @@ from selenium.webdriver.remote.client_config import ClientConfig
 from urllib3.exceptions import HTTPError
 
 from sandbox.errors import BrowserCrashed, BrowserMissing, BrowserRefused, ScriptFailed
+from sandbox.no_ipv6 import without_ipv6
 from sandbox.owners import Owner
 from sandbox.page_events import NetworkReader, PageEvent, console_events
 from sandbox.page_scripts import ANSWER_DIALOGS, SETTLE, SHOW_ALL
@@ -416,7 +417,7 @@ def start_driver(chromedriver: str, folder: Path) -> Service:
         "SE_OFFLINE": "true",
         "SE_AVOID_STATS": "true",
     }
-    service = Service(chromedriver, env=env, popen_kw={"start_new_session": True})
+    service = Service(chromedriver, env=env, popen_kw={"start_new_session": True, "preexec_fn": without_ipv6()})
     try:
         service.start()
     except WebDriverException as error:

@@ -30,6 +30,7 @@ def inputs(project: dict[str, object]) -> dict[str, list[str]]:
         "train": list(extras["train"]),
         "build": [*project["build-system"]["requires"], *project["dependency-groups"]["editable-build"]],  # type: ignore[index]
         "engine-build": list(project["dependency-groups"]["engine-build"]),  # type: ignore[index]
+        "release": list(project["dependency-groups"]["release"]),  # type: ignore[index]
     }
 
 
@@ -78,7 +79,7 @@ def relock(checkout: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         uv = install_resolver(Path(scratch))
         for name, requirements in inputs(project).items():
-            core = None if name in (*ENGINE_VARIANTS, "build", "engine-build") else locks / "cpu.txt"
+            core = None if name in (*ENGINE_VARIANTS, "build", "engine-build", "release") else locks / "cpu.txt"
             lock, gpu = split_gpu_runtime(resolve(uv, checkout, requirements, core))
             gpu_runtime |= dict.fromkeys(gpu)
             write(locks / f"{name}.txt", lock)

@@ -36,7 +36,7 @@ def main() -> int:
         folder = Path(scratch)
         save_lora(model, folder)
         write_gguf_adapter(folder, folder / "adapter.gguf", "qwen2", read_gguf(path).number("block_count"))
-        settings = LlamaSettings(path, context_tokens=4096, adapters=((folder / "adapter.gguf", 1.0),))
+        settings = LlamaSettings(path, context_tokens=4096, threads=1, adapters=((folder / "adapter.gguf", 1.0),))
         with LlamaChild(settings) as served:
             said = served.chat([ChatMessage("user", "Say a word.")], Sampling(max_tokens=4, seed=1)).text
     print(f"served with the adapter: {said!r}")
