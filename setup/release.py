@@ -45,8 +45,8 @@ class Check:
 def install_tools(folder: Path) -> Path:
     """The bin folder of a new environment."""
     venv.create(folder, with_pip=True)
-    pip = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    words = ["install", "--no-deps", "--require-hashes", "-r", lock_path(TREE, "release")]
+    pip: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    words = ["install", "--no-deps", "--require-hashes", "-r", str(lock_path(TREE, "release"))]
     subprocess.run([*pip, *words], check=True)
     return folder / "bin"
 
@@ -72,7 +72,7 @@ def check_licences(listed: str) -> Check:
 
 def check_sbom(bundle: Path, tools: Path) -> Check:
     """By the official schema of CycloneDX 1.6."""
-    words = [tools / "python", "-c", VALIDATE, bundle / "sbom.cdx.json"]
+    words: list[str | Path] = [tools / "python", "-c", VALIDATE, bundle / "sbom.cdx.json"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         return Check("bill of materials", "failed", done.stderr.strip()[-300:])

@@ -19,8 +19,10 @@ from appliance.bundle import (
     Manifest,
     read_manifest,
     refuse_other_machine,
+    sha256_of,
     this_machine,
     verify_bundle,
+    write_sums,
 )
 from appliance.bundle_signature import SUMS, kind_of
 from appliance.errors import BundleRefused
@@ -28,6 +30,7 @@ from setup.bundle_install import refuse_foreign, refuse_small_disk
 from setup.bundle_write import part_bytes, refuse_full_disk, refuse_target, write_bundle
 from setup.errors import InTheWay, NoRoom
 from setup.places import Account
+from tests.setup.machine import Machine as OtherMachine
 
 MACHINE = Machine("debian", "bookworm", "x86_64", "3.11", "avx2 fma")
 FILES = {"tree/a.py": b"print(1)\n", "wheels/x-1-py3-none-any.whl": b"wheel", "models/tiny/w.gguf": b"weights" * 999}
@@ -301,3 +304,66 @@ def test_a_text_is_no_key(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("hello")
     with pytest.raises(BundleRefused, match="no key"):
         kind_of(tmp_path / "key")
+
+
+def entries_in(machine: OtherMachine, target: str) -> Path:
+    """A bundle's two entries and the files that they compare before they use anything, on a machine of the tests."""
+    bundle = machine.open / "bundle"
+    (bundle / "debs").mkdir(parents=True)
+    (bundle / "tree" / "setup").mkdir(parents=True)
+    for name in ("install", "packages"):
+        shutil.copy(Path(__file__).parents[2] / "setup" / "offline" / name, bundle / name)
+    (bundle / "debs" / "target").write_text(f"{target}\n")
+    (bundle / "debs" / "names").write_text("podman\n")
+    (bundle / "tree" / "setup" / "__init__.py").write_text("")
+    (bundle / "tree" / "setup" / "bundle_install.py").write_text("import sys; print('reached', sys.argv[1:])\n")
+    listed = [path for folder in ("debs", "tree") for path in sorted((bundle / folder).rglob("*")) if path.is_file()]
+    write_sums(bundle, {path.relative_to(bundle).as_posix(): sha256_of(path) for path in listed})
+    shutil.copy("/etc/os-release", machine.open / "etc" / "os-release")
+    return bundle
+
+
+def this_target() -> str:
+    here = this_machine("")
+    dpkg = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True)
+    return f"{here.distribution} {here.release} {dpkg.stdout.strip()}"
+
+
+def test_packages_for_another_release_are_refused_in_one_sentence(machine: OtherMachine) -> None:
+    entries_in(machine, "debian trixie amd64")
+    done = machine.run("sh", "/open/bundle/packages")
+    assert done.returncode == 3
+    assert done.stderr.startswith("packages: these packages are for debian trixie on amd64, and this is debian ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_changed_package_never_reaches_apt(machine: OtherMachine) -> None:
+    bundle = entries_in(machine, this_target())
+    (bundle / "debs" / "names").write_text("podman evil\n")
+    done = machine.run("sh", "/open/bundle/packages")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        3,
+        "packages: a package is damaged or changed; copy the bundle again.",
+    )
+
+
+def test_packages_are_roots_and_the_line_says_so(bundle: Path) -> None:
+    shutil.copy(Path(__file__).parents[2] / "setup" / "offline" / "packages", bundle / "packages")
+    if os.geteuid() == 0:
+        pytest.skip("root needs no line")
+    done = subprocess.run(["sh", bundle / "packages"], capture_output=True, text=True, check=False)
+    assert (done.returncode, f"sudo sh '{bundle}/packages'" in done.stderr) == (3, True)
+
+
+def test_the_program_is_compared_before_it_runs(machine: OtherMachine) -> None:
+    bundle = entries_in(machine, this_target())
+    done = machine.run("sh", "/open/bundle/install", "--to", "/open/place")
+    assert done.stdout == "reached ['/open/bundle', '--to', '/open/place']\n", done.stderr
+    (bundle / "tree" / "argparse.py").write_text("print('taken for the library')\n")
+    done = machine.run("sh", "/open/bundle/install")
+    assert (done.returncode, done.stdout) == (3, "")
+    (bundle / "tree" / "argparse.py").unlink()
+    (bundle / "tree" / "setup" / "bundle_install.py").write_text("print('evil')\n")
+    done = machine.run("sh", "/open/bundle/install")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "damaged or changed" in done.stderr
