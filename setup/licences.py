@@ -70,13 +70,14 @@ def debian_names(text: str) -> str:
     return ", ".join(named) or ("in the package's copyright file" if text else UNKNOWN)
 
 
-def wheel_metadata(wheel: Path) -> tuple[str, str, str]:
-    """Name, version and licence as the publisher states them; the licence is an SPDX expression where it says so."""
+def wheel_metadata(wheel: Path) -> tuple[str, str, str, bool]:
+    """Name, version and licence as the publisher states them, and whether the licence is an SPDX expression."""
     with zipfile.ZipFile(wheel) as archive:
         entry = next(name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
         told = HeaderParser().parsestr(archive.read(entry).decode("utf-8", "replace"))
     classifiers = [line.split(" :: ")[-1] for line in told.get_all("Classifier", []) if line.startswith("License ::")]
     plain = (told.get("License") or "").strip()
     short = plain if plain and "\n" not in plain and len(plain) <= _LONGEST_NAME else ""
-    licence = told.get("License-Expression") or short or ", ".join(classifiers) or UNKNOWN
-    return told["Name"], told["Version"], licence
+    expression = told.get("License-Expression")
+    licence = expression or short or ", ".join(classifiers) or UNKNOWN
+    return told["Name"], told["Version"], licence, expression is not None

@@ -23,7 +23,6 @@ from setup.licences import debian_names, wheel_metadata
 
 Kind = Literal["library", "application", "machine-learning-model", "data"]
 _SPDX = re.compile(r"\(?[A-Za-z0-9.+-]+\)?( (AND|OR|WITH) \(?[A-Za-z0-9.+-]+\)?)*")
-_SPEAK_SPDX = ("pypi", "npm", "model", "asset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,7 @@ class Component:
     licence: str
     hashes: tuple[tuple[str, str], ...] = ()
     purl: str = ""
+    is_spdx: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Inventory:
             hashes = (("SHA-256", sha256_of(self.files[f"debs/{deb.plain}"])),)
             licence = debian_names(self.copyrights.get(f"licences/debian/{deb.name}.txt", ""))
             purl = f"pkg:deb/debian/{quote(deb.name)}@{quote(deb.version, safe='')}"
-            yield Component("deb", "library", deb.name, deb.version, licence, hashes, purl)
+            yield Component("deb", "library", deb.name, deb.version, licence, hashes, purl, is_spdx=False)
 
     def _npm(self) -> Iterator[Component]:
         lock = json.loads((self.tree / "sandbox" / "stacks" / "vite-react" / "package-lock.json").read_text("utf-8"))
@@ -79,10 +79,10 @@ class Inventory:
 
 
 def python_component(wheel: Path) -> Component:
-    name, version, licence = wheel_metadata(wheel)
+    name, version, licence, is_spdx = wheel_metadata(wheel)
     plain = re.sub(r"[-_.]+", "-", name).lower()
     purl = f"pkg:pypi/{plain}@{quote(version, safe='')}"
-    return Component("pypi", "library", plain, version, licence, (("SHA-256", sha256_of(wheel)),), purl)
+    return Component("pypi", "library", plain, version, licence, (("SHA-256", sha256_of(wheel)),), purl, is_spdx)
 
 
 def npm_component(name: str, entry: Mapping[str, Any]) -> Component:
@@ -137,7 +137,7 @@ def _reference(one: Component) -> str:
 
 
 def _entry(one: Component) -> dict[str, Any]:
-    is_spdx = one.origin in _SPEAK_SPDX and _SPDX.fullmatch(one.licence)
+    is_spdx = one.is_spdx and one.licence != "unknown" and _SPDX.fullmatch(one.licence)
     licence = {"expression": one.licence} if is_spdx else {"license": {"name": one.licence}}
     return {
         **{"type": one.kind, "bom-ref": _reference(one), "name": one.name},

@@ -108,7 +108,7 @@ def test_the_copyright_of_a_debian_package_is_its_own_or_names_the_one_that_has_
 )
 def test_a_wheel_says_its_licence_in_one_of_three_ways(tmp_path: Path, stated: str, licence: str) -> None:
     wheel = make_wheel(tmp_path, f"Metadata-Version: 2.4\nName: Some_Thing\nVersion: 1.5\n{stated}\n")
-    assert wheel_metadata(wheel) == ("Some_Thing", "1.5", licence)
+    assert wheel_metadata(wheel) == ("Some_Thing", "1.5", licence, stated.startswith("License-E"))
     texts = python_licences({"wheels/x.whl": wheel})
     assert texts == {"licences/python/some_thing-1.5/licenses-LICENSE": "Do as you like."}
     assert python_component(wheel).purl == "pkg:pypi/some-thing@1.5"
@@ -117,7 +117,7 @@ def test_a_wheel_says_its_licence_in_one_of_three_ways(tmp_path: Path, stated: s
 def test_the_bill_of_materials_names_each_part_once_with_hash_and_licence(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "Metadata-Version: 2.4\nName: Some_Thing\nVersion: 1.5\nLicense-Expression: MIT\n")
     free = Component(
-        "deb", "library", "tiny", "2.0", "GPL-2+, MIT", (("SHA-256", "ab" * 32),), "pkg:deb/debian/tiny@2.0"
+        "deb", "library", "tiny", "2.0", "GPL-2+, MIT", (("SHA-256", "ab" * 32),), "pkg:deb/debian/tiny@2.0", False
     )
     parts = [python_component(wheel), python_component(wheel), free, *vendored(CHECKOUT)]
     bill = json.loads(sbom_text(parts, CHECKOUT))
