@@ -211,6 +211,19 @@ def test_a_blank_and_an_existing_database_end_with_the_same_schema(tmp_path):
     assert json.dumps(sorted(manifest)).count("runs") == 1
 
 
+@pytest.mark.parametrize("released", [migration.name for migration in MIGRATIONS.pending(Database(memory=True))])
+def test_a_database_of_every_released_schema_is_migrated(tmp_path, released):
+    def shape(path):
+        with closing(sqlite3.connect(path)) as db:
+            return sorted(db.execute("SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '_sqlite%'"))
+
+    with closing(sqlite3.connect(tmp_path / "appliance.db")) as old:
+        MIGRATIONS.apply(Database(old), stop_before=released)
+    Store(tmp_path).close()
+    Store(tmp_path / "blank").close()
+    assert shape(tmp_path / "appliance.db") == shape(tmp_path / "blank" / "appliance.db")
+
+
 def test_a_checklist_is_fixed_once_and_read_back(tmp_path):
     items = (ChecklistItem("Add a task", "It is listed", "functional", "add", "task"),)
     checklist = Checklist(items, (DroppedItem("Fly", "not in the brief"),), "file")
