@@ -28,6 +28,9 @@ fs.mkdirSync(path, { recursive: true })
 require('child_process').spawn('sh', ['-c', `while :; do ln -sfn ${path} css 2>/dev/null; done`],
   { detached: true, stdio: 'ignore' }).unref()
 """
+USUAL = Limits()
+SIZE_FIELD = slice(124, 136)
+"""Where a tar's header tells the size of a file; the first bit says that it is a plain number."""
 NEW = {"index.html": b"<h1>new</h1>", "css/style.css": b"h1 {}"}
 
 
@@ -166,8 +169,8 @@ def archive(members: Mapping[str, tuple[bytes, str, int]]) -> bytes:
     return packed.getvalue()
 
 
-def unpacking(content: bytes) -> Callable[[], object]:
-    return lambda: unpack(io.BytesIO(content))
+def unpacking(content: bytes, limits: Limits = USUAL) -> Callable[[], object]:
+    return lambda: unpack(io.BytesIO(content), limits)
 
 
 def archive_paths(room: Room) -> Outcome:
@@ -188,20 +191,21 @@ def archive_devices(room: Room) -> Outcome:
 
 
 def archive_bombs(room: Room) -> Outcome:
-    limits = Limits()
-    small = Limits(total_bytes=100_000)
-    largest = limits.total_bytes // limits.file_bytes
-    twice = archive({str(n): (tarfile.REGTYPE, "", limits.file_bytes) for n in range(largest + 1)})
-    many = archive({str(n): (tarfile.REGTYPE, "", 0) for n in range(limits.files + 1)})
+    limits = Limits(files=50, file_bytes=50_000, total_bytes=200_000)
+    file = (tarfile.REGTYPE, "", limits.file_bytes)
     claims = bytearray(archive({"a": (tarfile.REGTYPE, "", 1)}))
-    claims[124:136] = b"\x80" + (2**40).to_bytes(11, "big")
+    claims[SIZE_FIELD] = b"\x80" + (2**40).to_bytes(11, "big")
+    bombs = {
+        "large file": archive({"a": (tarfile.REGTYPE, "", limits.file_bytes + 1)}),
+        "large in sum": archive({str(n): file for n in range(limits.total_bytes // limits.file_bytes + 1)}),
+        "many": archive({str(n): (tarfile.REGTYPE, "", 0) for n in range(limits.files + 1)}),
+        "claims a terabyte": bytes(claims),
+    }
+    endless = Endless(archive({"a": (tarfile.DIRTYPE, "", 0)})[:512])
     return refused_by_workspace(
         {
-            "large file": unpacking(archive({"a": (tarfile.REGTYPE, "", limits.file_bytes + 1)})),
-            "large in sum": unpacking(twice),
-            "many": unpacking(many),
-            "claims a terabyte": unpacking(bytes(claims)),
-            "endless folders": lambda: unpack(Endless(archive({"a": (tarfile.DIRTYPE, "", 0)})[:512]), small),
+            **{name: unpacking(content, limits) for name, content in bombs.items()},
+            "endless folders": lambda: unpack(endless, limits),
         }
     )
 

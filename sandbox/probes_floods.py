@@ -104,13 +104,13 @@ def judged_memory(result: CommandResult | str) -> Outcome:
     if isinstance(result, str):
         return "MiB" in result, result
     if result.out_of_memory:
-        return True, f"ended at its {MEMORY_MIB} MiB"
+        return True, "ended at its limit"
     return False, f"exit code {result.exit_code}, timed out: {result.timed_out}"
 
 
 def file_bomb(room: Room) -> Outcome:
     """Empty files take no room on the disk, but the kernel's memory."""
-    with room.another(ContainerSettings(memory_mib=MEMORY_MIB)) as doomed:
+    with room.another(ContainerSettings(memory_mib=MEMORY_MIB // 2)) as doomed:
         result = bombed(doomed, ["node", "-e", FILE_BOMB], 40)
     if isinstance(result, CommandResult) and result.exit_code == 0:
         return "ENOSPC" in result.stdout, result.stdout.strip()
