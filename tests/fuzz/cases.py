@@ -54,13 +54,13 @@ def _change(case: bytearray, target: Target, random: Random) -> None:
             del case[at:]
 
 
-def hard(target: Target) -> Iterator[tuple[str, bytes]]:
+def hard(target: Target, long: int = LONG) -> Iterator[tuple[str, bytes]]:
     """Named shapes: every word repeated and never ended, depth, length, and each seed cut or spoiled in every part."""
     for word in dict.fromkeys(
         (*target.words, b" ", b"\n", b"\n ", b"{", b"[", b'{"a":', b"<", b"a", b"9", b"{}", b"`")
     ):
         if word:
-            many = word * (min(LONG, target.largest) // len(word))
+            many = word * (min(long, target.largest) // len(word))
             yield f"{word[:20]!r} repeated", many
             yield f"{word[:20]!r} repeated inside", _inside(target.seeds[0], many)
             yield (

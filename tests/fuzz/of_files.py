@@ -144,7 +144,11 @@ def _pictures() -> tuple[bytes, ...]:
 
 
 _TAR = (pack({"index.html": b"<p>", "css/a.css": b"x" * 700}),)
-_CONFIG = b'[generate]\nmodel = "x"\nsteps = 3\n[ui]\nport = 8731\n[profiles.mine]\nwriting = "page"\ndrafts = 2\n'
+_CONFIG = (
+    b'[generate]\nmodel = "x"\nsteps = 3\n[ui]\nport = 8731\n[profiles.mine]\nwriting = "page"\nstrategy = "drafts"\n'
+    b"drafts = 2\nsteps = 3\ncontext_tokens = 4096\nmax_tokens = 900\ntemperature = 0.7\ntop_p = 0.9\n"
+    b"repeat_penalty = 1.1\n"
+)
 _TOML_WORDS = (*words(r"[generate]\n|[profiles.|=|'''|\"|1e9|nan|[[|]]|[|\\u0000|{a="), b"9" * 5000)
 _TESTS = (
     json.dumps([{"task": "Add a task", "expected": "It is shown.", "kind": "functional", "proof": "add"}]).encode(),

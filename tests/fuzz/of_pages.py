@@ -96,7 +96,7 @@ _HTML_WORDS = words(
     r"|<link rel=icon href="
 )
 _CODE = (
-    b'{"dependencies": {"react": "^18"}}\n\nimport React from "react";\nimport x from "./App";\nexport * from "zod";\n'
+    b'{"dependencies": {"react": "^18"}}\n\nimport React from "react";\nimport x from "./App";\nexport * from "clsx";\n'
 )
 _SSE = (
     b'data: {"choices": [{"delta": {"content": "Bread"}}]}\n\n'
