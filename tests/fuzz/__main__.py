@@ -1,7 +1,6 @@
 """`python -m tests.fuzz --cases 1000000 --target artifact --seed 1 [--json]`: many short cases, each a fault or not.
 
-Every fault is told once, with the shortest case that was seen to cause it; `--save FOLDER` writes those cases down. The
-engine `atheris` (not part of the locks; `pip install atheris`) lets libFuzzer choose cases by the code they reach.
+Every fault is told once, with the shortest case that was seen to cause it; `--save FOLDER` writes those cases down.
 """
 
 from __future__ import annotations
@@ -13,13 +12,11 @@ import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
-from importlib import import_module
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory, mkdtemp
-from typing import NoReturn
+from tempfile import TemporaryDirectory
 
-from tests.fuzz.cases import MOST_BYTES, hard, mutated
+from tests.fuzz.cases import hard, mutated
 from tests.fuzz.target import Fault, Target, tried
 from tests.fuzz.targets import TARGETS
 
@@ -45,15 +42,10 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=10_000, help="how many random cases for each target")
     parser.add_argument("--target", choices=[*TARGETS, "all"], default="all")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--engine", choices=["own", "atheris"], default="own")
     parser.add_argument("--save", type=Path, help="a folder for the cases that fail")
     parser.add_argument("--json", action="store_true", help="one object for each target")
     options = parser.parse_args()
     chosen = list(TARGETS.values()) if options.target == "all" else [TARGETS[options.target]]
-    if options.engine == "atheris":
-        if len(chosen) > 1:
-            parser.error("atheris never comes back from a target: name one")
-        _guided(chosen[0], options.cases, options.seed)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     found = [_tell(_run(target, options.cases, options.seed), options.save, options.json) for target in chosen]
     sys.exit(1 if any(found) else 0)
@@ -88,24 +80,6 @@ def _tell(outcome: Outcome, save: Path | None, as_json: bool) -> bool:
         tried_all = f"{outcome.shapes} hard and {outcome.cases} random cases in {outcome.seconds} s"
         print(f"{outcome.target}: {tried_all}, {len(faults) or 'no'} faults", *faults, sep="\n  ", flush=True)
     return bool(faults)
-
-
-def _guided(target: Target, cases: int, seed: int) -> NoReturn:
-    """One target; ends at the first fault, which libFuzzer then tells."""
-    atheris = import_module("atheris")
-    atheris.instrument_all()
-    corpus, room = Path(mkdtemp()), Path(mkdtemp())
-    for n, case in enumerate(target.seeds):
-        (corpus / str(n)).write_bytes(case)
-
-    def one(case: bytes) -> None:
-        if fault := tried(target, case, room):
-            raise RuntimeError(f"{fault.what}\n{fault.told}")
-
-    options = [f"-runs={cases}", f"-seed={seed}", "-handle_alrm=0", f"-max_len={MOST_BYTES}", "-rss_limit_mb=4096"]
-    atheris.Setup([sys.argv[0], *options, str(corpus)], one)
-    atheris.Fuzz()
-    sys.exit(0)
 
 
 main()

@@ -1,4 +1,7 @@
-"""Every reader of what strangers write. A new one, of files, pages or replies, belongs into one of three tables."""
+"""Every reader of what strangers write. A new one belongs into one of the three tables.
+
+The reader of bundles belongs beside that of backups, in `of_files`.
+"""
 
 from __future__ import annotations
 
