@@ -31,7 +31,7 @@ def promised_sha256(path: Path, catalog: Catalog) -> str | None:
 
 
 def refuse_changed(path: Path, catalog: Catalog) -> None:
-    """Reads the whole file: 0.8 s for 1.1 GB in memory where the processor has SHA instructions."""
+    """Reads the whole file: 1.1 GB in memory takes 0.8 s where the processor has SHA instructions, 2.5 s elsewhere."""
     promised = promised_sha256(path, catalog)
     if promised is not None and (found := sha256_of(path)) != promised:
         raise ModelFileCorrupt(

@@ -20,16 +20,21 @@ from training.base import load_base
 from training.batches import Turn
 from training.gguf_adapter import write_gguf_adapter
 from training.lora import LoraSettings, add_lora, save_lora, trained
+from training.machine import sampled
 from training.step_grpo import Trainer, TrainSettings
+
+TOKENS, DRAFTS = 24, 2
 
 
 def main() -> int:
     config, _ = load_config(os.environ)
     path = shelf(config).get(MODEL).path
+    with LlamaChild(LlamaSettings(path, context_tokens=4096, threads=1)) as served:
+        answers = sampled(served, TOKENS, DRAFTS)
     model = add_lora(load_base(path, "gguf"), LoraSettings(rank=4, alpha=8.0))
     before = [one.detach().clone() for one in trained(model)]
-    turns = [Turn((1,) * 8, tuple(range(first, first + 24)), (-1.0,) * 24, 0, None) for first in (100, 200)]
-    report = Trainer(model, TrainSettings(most_kl=1e9, most_vetoed=1.0)).update([group_of(turns)])
+    turns = [Turn(one.prompt_token_ids, one.token_ids, one.logprobs, 0, None) for one in answers]
+    report = Trainer(model, TrainSettings()).update([group_of(turns)])
     moved = sum(not torch.equal(old, new) for old, new in zip(before, trained(model), strict=True))
     print(report, f"{moved} of {len(before)} tensors moved")
     with tempfile.TemporaryDirectory() as scratch:
