@@ -237,9 +237,11 @@ def chromium_processes(profiles):
     """Ids of living browsers of this account whose profile lies there."""
     found = set()
     for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit() or folder.stat().st_uid != os.geteuid():
+        if not folder.name.isdigit():
             continue
-        try:
+        try:  # any of them may end meanwhile
+            if folder.stat().st_uid != os.geteuid():
+                continue
             line = (folder / "cmdline").read_bytes()
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
