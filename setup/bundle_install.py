@@ -17,6 +17,7 @@ from pathlib import Path
 from appliance.bundle import BundledModel, Manifest, refuse_other_machine, this_machine, verify_bundle
 from appliance.errors import ApplianceError, BundleRefused
 from appliance.privileges import Account, unreadable_for
+from models.catalog import DEFAULT_MODEL
 from models.hardware import EngineVariant
 from setup import accounts, copy, packages
 from setup.__main__ import account_step, open_log, sentence, stop
@@ -75,6 +76,9 @@ def install(bundle: Path, to: Path | None, key: Path | None) -> int:
     steps = installing_steps(bundle, manifest, places, Commands(places.log, places.tree))
     if done + run_steps(steps, Stamps(places.venv / "setup-stamps.json")) == 0:
         say("nothing to do")
+    names = [model.name for model in manifest.models]
+    if DEFAULT_MODEL not in names:
+        say(f"{DEFAULT_MODEL}, which writes by default, is not in the bundle; generate with --model {names[0]}")
     say(f"installed; try: {target}/.venv/bin/appliance doctor")
     return 0
 
