@@ -10,7 +10,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 STDLIB_ONLY = ("appliance/__init__.py", "appliance/account.py", "appliance/delivery.py", "appliance/errors.py")
 STDLIB_ONLY += ("appliance/handover.py", "appliance/privileges.py", "models/__init__.py", "models/errors.py")
-STDLIB_ONLY += ("models/hardware.py",)
+STDLIB_ONLY += ("models/hardware.py", "sandbox/__init__.py", "sandbox/errors.py", "sandbox/workspace.py")
 ETC = {
     "passwd": "root:x:0:0:root:/root:/bin/sh\nalice:x:2000:2000::/open/alice:/bin/sh\n",
     "group": "root:x:0:\nshadow:x:42:\nalice:x:2000:\n",
