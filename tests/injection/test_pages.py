@@ -1,7 +1,7 @@
 """No words on a page move what rules and explorer say of it.
 
 Here every text stands in all quiet places of one page at once, and a few cases stand alone;
-APPLIANCE_INJECTION=all takes each of them alone, as `python -m tests.injection` does (half an hour).
+APPLIANCE_INJECTION=all takes each of them alone, as `python -m tests.injection` does (an hour and more).
 """
 
 from __future__ import annotations
