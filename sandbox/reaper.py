@@ -106,9 +106,12 @@ def is_own(entry: Path) -> bool:
 
 def reap_browsers(profiles_in: Path, owner_alive: OwnerAlive) -> Iterator[str]:
     for folder in named_after_dead(profiles_in, PROFILE_PREFIX, owner_alive):
-        for process in processes_at_home_in(folder):
+        at_home = set(processes_at_home_in(folder))
+        for process in at_home:
             with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+                group = os.getpgid(process)
+                # The driver leads a group with all of the browser: one that lived on would make the folder anew.
+                os.killpg(group, signal.SIGKILL) if group in at_home else os.kill(process, signal.SIGKILL)
         remove_folder(folder)
         yield folder.name
 
