@@ -85,16 +85,17 @@ def threads(room: Room) -> Outcome:
 
 
 def direct_calls(room: Room) -> Outcome:
-    with datagrams() as (port, inbox):
-        opened(room, CALLS, PORT=port)
-        blocked, how = refused(heard(room, 1), REFUSED)
-        arrived = came(inbox)
-    return blocked and not arrived, f"datagrams arrived: {arrived}; candidates {how}"
+    return silent(room, CALLS)
 
 
 def transport(room: Room) -> Outcome:
+    return silent(room, TRANSPORT)
+
+
+def silent(room: Room, page: str) -> Outcome:
+    """The page sends to a port that takes datagrams."""
     with datagrams() as (port, inbox):
-        opened(room, TRANSPORT, PORT=port)
+        opened(room, page, PORT=port)
         blocked, how = refused(heard(room, 1), REFUSED)
         arrived = came(inbox)
     return blocked and not arrived, f"datagrams arrived: {arrived}; {how}"
