@@ -273,7 +273,7 @@ class _Loop:
 
     def _past(self, step: Step, record: CompletionRecord) -> Turn:
         artifact = parse_artifact(record.reply, cut=record.finish == "length", reading=self.reading)
-        said = feedback(step, self.request, self.checklist.items, artifact.problems)
+        said = feedback(step, self.request, self.checklist.items, artifact.problems, self.parts.rules)
         return Turn(record.reply, said, self.parts.store.files(step.snapshot))
 
     def _looked(self, base: Files, artifact: Artifact, parent: int | None) -> Look:

@@ -41,6 +41,10 @@ class Rules:
     """After one broken step every further one first goes back to the best, as in the reference, which never forgets."""
     first_may_break: bool = True
     """The reference has no best step to go back to before there is one, and dies."""
+    tells_looks: bool = True
+    """What the coder is told of a step beside whether it ran. Off only where the method's parts are measured."""
+    tells_use: bool = True
+    backtracks: bool = True
     lossy_snapshots: bool = False
     """Keep files as the reference does: no lockfiles, and every byte that is no UTF-8 text replaced."""
 
@@ -67,6 +71,8 @@ def decide(steps: Sequence[Step], tip: int | None, rules: Rules) -> Decision:
         return Stop("token budget")
     if steps and steps[-1].signal == "finish":
         return Stop("finished")
+    if not rules.backtracks:
+        return Continue()
     broken = rules.restart_sticks and any(step.signal == "broke" for step in steps)
     if broken or errors_in_a_row(steps, tip) >= rules.errors_in_a_row:
         best = best_valid(steps, rules)

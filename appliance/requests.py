@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from appliance.brief import check_brief
@@ -32,6 +32,17 @@ class Wishes:
     faithful: bool = False
     base_url: str | None = None
     likeness: Likeness | None = None
+    ablation: str = ""
+    """A row of the method's table: the parts up to this one are on, those after it off."""
+
+
+ABLATION = "ablation"
+_WITHOUT: Mapping[str, Mapping[str, bool]] = {
+    "execution": {"tells_looks": False, "tells_use": False, "backtracks": False},
+    "screenshot": {"tells_use": False, "backtracks": False},
+    "gui": {"backtracks": False},
+    "backtrack": {},
+}
 
 
 def shelf(config: Config) -> ModelShelf:
@@ -71,6 +82,7 @@ def make_request(config: Config, brief: str, wishes: Wishes) -> RunRequest:
         rules="faithful" if wishes.faithful else "fixed",
         base_url=base_url,
         likeness=_reference(wishes.likeness),
+        extras={ABLATION: wishes.ablation} if wishes.ablation else {},
     )
 
 
@@ -91,7 +103,8 @@ def _reference(likeness: Likeness | None) -> LikenessRef | None:
 def rules_of(request: RunRequest) -> Rules:
     """The rules a run's steps are weighed by."""
     rules = FAITHFUL if request.rules == "faithful" else FIXED
-    return replace(rules, steps=request.steps, token_budget=request.token_budget)
+    without = _WITHOUT[request.extras.get(ABLATION, "backtrack")]
+    return replace(rules, steps=request.steps, token_budget=request.token_budget, **without)
 
 
 def best_of(store: Store, run: Run) -> Step | None:

@@ -3,36 +3,41 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
-import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from appliance.assembly import RealRooms, RealWorkshop, podman_settings
-from appliance.bench.checks import Checks, CheckVerdict, SiteChecks, checks_digest, load_checks, run_checks
-from appliance.bench.judges import Figures, figures, judge_by_model, judge_pages, specimens
-from appliance.bench.lift import Made, Results, lift, measure_site, plan, readable
+from appliance.assembly import RealRooms, RealWorkshop
+from appliance.bench.case_judges import CheckedCases, ClickedCases
+from appliance.bench.checks import Checks, checks_digest, load_checks
+from appliance.bench.lift import readable
 from appliance.bench.made_by import code_digest
-from appliance.brief import bench_cases
+from appliance.bench.measure import CaseJudge, make_site, measure_site
+from appliance.bench.modes import LIFT, read_modes
+from appliance.bench.page import report_page
+from appliance.bench.results import Results, Setting, SiteLine, merge, plan
+from appliance.bench.summary import against_other, summary
+from appliance.bench.webgen_bench import BenchSite, Suite, read_suite
+from appliance.commands.bench_judges import judges
+from appliance.commands.bench_parts import Asked, Stopped, StoredMaker, model_settings, results_folder
 from appliance.config import Config, load_config
 from appliance.decide import FIXED
 from appliance.errors import UsageError
-from appliance.output import json_option, print_json, print_table, say
-from appliance.requests import Wishes, make_request, shelf
-from appliance.steps import Files, Step
+from appliance.output import json_option, print_json, print_table, say, tell
+from appliance.requests import shelf
+from appliance.roles import judging_model
 from appliance.store import Store
-from appliance.worker import execute, stop_on_signals, worker_lease
-from models.llama import LlamaChild, LlamaSettings
-from sandbox.image import build_image
+from appliance.worker import stop_on_signals, worker_lease
+from models.llama import LlamaChild
 
-READY_TIMEOUT_S = 20.0
-JUDGE_CONTEXT_TOKENS = 8192
+CHECKED, WEBGEN_BENCH = "checked", "webgen-bench"
+BY_CHECKS = "checks"
+_DEFAULT_MODES = {CHECKED: "lift", WEBGEN_BENCH: "one-shot,loop"}
 
 
 @click.group()
@@ -40,185 +45,282 @@ def command() -> None:
     """Measure the loop and the judges on this machine."""
 
 
-class Stopped(Exception):
-    """The user stopped the measurement; finished sites are kept."""
+command.add_command(judges)
 
 
 @dataclass(frozen=True, slots=True)
-class StoredMaker:
-    """Makes runs like any other, in the store that all runs lie in. A run that this very code was asked for in the same
-    words is taken up where it stands instead of being made twice."""
-
-    store: Store
+class _Measurement:
     config: Config
-    stop: threading.Event
-
-    def loop(self, brief: str, seed: int) -> Made:
-        return self._made(brief, Wishes(seed=seed))
-
-    def drafts(self, brief: str, seed: int, count: int) -> Made:
-        """Sampling seeds are the run's seed times 1000 plus the step, so these are new ones."""
-        return self._made(brief, Wishes(seed=seed + 5000, steps=count, drafts=count))
-
-    def _made(self, brief: str, wishes: Wishes) -> Made:
-        request = replace(make_request(self.config, brief, wishes), extras={"code": code_digest()})
-        same = [run for run in self.store.runs() if run.request == request and run.origin_run is None]
-        run = same[0] if same else self.store.add_run(request)
-        if run.status != "done":
-            execute(run, self.store, RealWorkshop(self.config), self.stop, lambda *_: None, on_stop="stopped")
-            if self.stop.is_set():
-                raise Stopped
-        return Made(run.id, tuple(self.store.steps(run.id)), self._files, self._seconds(run.id))
-
-    def _seconds(self, run_id: str) -> float:
-        """From the start of the work to its end; of a run that was interrupted, only what came after."""
-        at = [
-            (event.data["status"], datetime.fromisoformat(event.at))
-            for event in self.store.events(run_id, limit=100_000)
-            if event.kind == "status"
-        ]
-        starts = [moment for status, moment in at if status == "running"]
-        return (at[-1][1] - starts[-1]).total_seconds() if starts else 0.0
-
-    def _files(self, step: Step) -> Files:
-        return self.store.files(step.built or step.snapshot)
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxedChecks:
-    """Runs a site's checks on its files in a sandbox of their own."""
-
-    config: Config
-
-    def __call__(self, files: Files, site: SiteChecks) -> Sequence[CheckVerdict]:
-        rooms = RealRooms(self.config)
-        with ExitStack() as stack:
-            container = stack.enter_context(rooms.container("static"))
-            preview = stack.enter_context(rooms.preview(container))
-            container.replace(files)
-            preview.wait_ready(READY_TIMEOUT_S)
-            return run_checks(stack.enter_context(rooms.browser(preview.url)), site)
+    results: Results
+    asked: Asked
+    setting: Setting
+    sites: dict[str, BenchSite]
+    checks: Checks
 
 
 @command.command("run")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results; an interrupted run goes on there.")
-@click.option("--checks", "folder", type=click.Path(path_type=Path), help="Checks of your own instead of the shipped.")
-@click.option("--seeds", type=click.IntRange(1, 20), default=1, show_default=True)
+@click.option(
+    "--suite",
+    type=click.Choice([CHECKED, WEBGEN_BENCH]),
+    help="[default: checked] Sites with executable checks, or all of a data file.",
+)
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="WebGen-Bench's test.jsonl; without it the shipped sites."
+)
 @click.option("--sites", help="Only these sites, by id, with commas between.")
+@click.option("--mode", help="lift, one-shot, drafts, loop, faithful, ablation or its rows, with commas between.")
+@click.option("--model", help="The model that writes, by its installed name.")
+@click.option("--profile", help="How the model is used; by default as the catalog says.")
+@click.option("--steps", type=click.IntRange(1, 200), help="The most steps of a run; by default the profile's.")
+@click.option("--judge", help="Who decides the cases: checks, or the installed name of a model that clicks.")
+@click.option("--seeds", type=click.IntRange(1, 20), default=1, show_default=True, help="Runs of each site and mode.")
+@click.option("--shard", help="i/n: only each n-th site from the i-th on; `bench merge` puts shards together.")
+@click.option("--resume", is_flag=True, help="Go on in --out with the settings that were begun with.")
+@click.option("--checks", "folder", type=click.Path(path_type=Path), help="Checks of your own instead of the shipped.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results; an interrupted run goes on there.")
 @json_option
-def run(out: Path | None, folder: Path | None, seeds: int, sites: str | None, as_json: bool) -> int:
-    """Make sites of shipped briefs in one shot, as drafts alone and by the loop, and run the checks on each."""
+def run(
+    suite: str | None,
+    data: Path | None,
+    sites: str | None,
+    mode: str | None,
+    model: str | None,
+    profile: str | None,
+    steps: int | None,
+    judge: str | None,
+    seeds: int,
+    shard: str | None,
+    resume: bool,
+    folder: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Make sites of benchmark briefs in several ways, and judge every test case of each."""
     config, _ = load_config(os.environ)
-    checks = _chosen(load_checks(folder), sites)
-    results = Results(out or config.home / "bench" / "lift")
-    briefs = {name: case.instruction for name, case in bench_cases().items()}
-    workshop = RealWorkshop(config)
-    with Store(config.home) as store, stop_on_signals() as stop, worker_lease(store, workshop, lambda *_: None):
-        todo = plan(checks, range(1, seeds + 1), results.done())
-        maker = StoredMaker(store, config, stop)
+    results = Results(results_folder(config, out, suite or CHECKED))
+    begun = results.setting()
+    if resume and begun is None:
+        raise UsageError(f"{results.folder} holds no measurement to go on with; leave out --resume to begin one.")
+    if resume and begun is not None:
+        suite, mode, judge = suite or begun.suite, mode or ",".join(begun.modes), judge or begun.judge
+        model, profile, steps = model or begun.model, profile or begun.profile, steps or begun.steps
+    asked = Asked(model or "", profile or "", steps)
+    measurement = _measurement(config, results, asked, suite or CHECKED, mode, judge, data, sites, folder)
+    which = _shard(shard)
+    results.begin(measurement.setting)
+    todo = plan(measurement.sites, range(1, seeds + 1), results.done(), which)
+    with Store(config.home) as store, stop_on_signals() as stop, worker_lease(store, RealWorkshop(config), _quiet):
+        try:
+            _work(measurement, todo, StoredMaker(store, config, stop, asked))
+        except Stopped:
+            say(f"stopped; the same command goes on in {results.folder}")
+            return 130
+    return _print(results, as_json)
+
+
+def _quiet(kind: str, data: Mapping[str, Any]) -> None:
+    """Steps of runs are told in the store; here one line a site is enough."""
+
+
+def _measurement(
+    config: Config,
+    results: Results,
+    asked: Asked,
+    suite: str,
+    mode: str | None,
+    judge: str | None,
+    data: Path | None,
+    sites: str | None,
+    folder: Path | None,
+) -> _Measurement:
+    """Everything that can be wrong is found here, before a minute is spent."""
+    checks, given = load_checks(folder), read_suite(data)
+    modes = read_modes(mode or _DEFAULT_MODES[suite])
+    chosen = _chosen(given, checks if suite == CHECKED else given.sites, sites)
+    request = asked.request(config, modes)
+    by = judge or BY_CHECKS
+    held_out = True
+    if by == BY_CHECKS:
+        _require_checks(config, chosen, checks)
+    else:
+        name = by.removeprefix("gui:")
+        model_settings(config, name)
+        by = f"gui:{name}"
+        held_out = name not in _heard(config, request.model, request.base_url)
+        if not held_out:
+            say(f"! {name} also writes or judges in the loop, so its verdicts are not held out")
+    setting = Setting(
+        suite=suite,
+        data=given.digest,
+        judge=by,
+        held_out=held_out,
+        modes=modes,
+        model=request.model,
+        profile=request.profile,
+        steps=request.steps,
+        drafts=request.drafts,
+        token_budget=request.token_budget,
+        code=code_digest(),
+        checks=_checks_digest(folder) if by == BY_CHECKS else "",
+    )
+    return _Measurement(config, results, asked, setting, chosen, checks)
+
+
+def _heard(config: Config, coder: str, base_url: str) -> set[str]:
+    """Models whose word counts inside the loop."""
+    if base_url:
+        return {coder}
+    models = shelf(config)
+    return {coder, judging_model(models, config.judge, models.get(coder)).name}
+
+
+def _chosen(
+    suite: Suite, among: Sequence[str] | Checks | dict[str, BenchSite], sites: str | None
+) -> dict[str, BenchSite]:
+    named = [name.strip() for name in sites.split(",")] if sites else [name for name in among if name in suite.sites]
+    if unknown := sorted(set(named) - set(among)):
+        raise UsageError(f"There is no site {', '.join(unknown)}; there are {', '.join(sorted(among))}.")
+    if unknown := sorted(set(named) - set(suite.sites)):
+        raise UsageError(f"The data file has no brief for {', '.join(unknown)}; checks need one.")
+    return {name: suite.sites[name] for name in named}
+
+
+def _require_checks(config: Config, chosen: dict[str, BenchSite], checks: Checks) -> None:
+    missing = sorted(
+        name for name, site in chosen.items() if name not in checks or len(checks[name].case) != len(site.ui_instruct)
+    )
+    if missing:
+        installed = ", ".join(model.name for model in shelf(config).list()) or "none"
+        raise UsageError(
+            f"{len(missing)} of {len(chosen)} sites have no executable checks ({', '.join(missing[:5])} …): name a"
+            f" model that clicks through their cases with --judge, best one that does not write (installed:"
+            f" {installed}), or choose sites that have checks with --sites."
+        )
+
+
+def _checks_digest(folder: Path | None) -> str:
+    return hashlib.sha256(json.dumps(dict(checks_digest(folder)), sort_keys=True).encode()).hexdigest()
+
+
+def _shard(text: str | None) -> tuple[int, int]:
+    if not text:
+        return (1, 1)
+    found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise UsageError(f"--shard {text} is no shard; the first of three is 1/3.")
+    return int(found[1]), int(found[2])
+
+
+def _work(measurement: _Measurement, todo: Sequence[tuple[str, int]], maker: StoredMaker) -> None:
+    """A model that judges is loaded once, when all sites are made: both may not fit beside each other."""
+    modes, results = measurement.setting.modes, measurement.results
+    if measurement.setting.judge != BY_CHECKS:
+        for n, (site, seed) in enumerate(todo, 1):
+            say(f"made {n} of {len(todo)}: site {site}, seed {seed}")
+            make_site(measurement.sites[site], seed, modes, maker, FIXED)
+    if not todo:
+        return
+
+    def keep(line: SiteLine, picture: bytes) -> None:
+        if picture:
+            path = results.picture(line)
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(picture)
+
+    with _judge(measurement) as judge:
         for n, (site, seed) in enumerate(todo, 1):
             say(f"{n} of {len(todo)}: site {site}, seed {seed}")
-            try:
-                lines, cases = measure_site(checks[site], briefs[site], seed, maker, FIXED, SandboxedChecks(config))
-                lines = [replace(line, code=code_digest()) for line in lines]
-            except Stopped:
-                say(f"stopped; the same command goes on in {results.folder}")
-                return 130
-            results.add(lines, cases)
+            lines, cases = measure_site(measurement.sites[site], seed, modes, maker, FIXED, judge, keep)
+            results.add([replace(line, code=measurement.setting.code) for line in lines], cases)
             say("   " + ", ".join(f"{line.mode} {100 * line.accuracy:.0f} %, {line.tokens} tokens" for line in lines))
-    return _print(results, config, as_json)
+
+
+@contextmanager
+def _judge(measurement: _Measurement) -> Iterator[CaseJudge]:
+    rooms = RealRooms(measurement.config)
+    if measurement.setting.judge == BY_CHECKS:
+        yield CheckedCases(rooms, measurement.checks)
+        return
+    name = measurement.setting.judge.removeprefix("gui:")
+    settings = model_settings(measurement.config, name)
+    with LlamaChild(settings) as model:
+        evidence = measurement.results.folder / "evidence"
+        yield ClickedCases(rooms, model, name, sees=settings.projector is not None, evidence=evidence, tell=say)
 
 
 @command.command("report")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--against", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Compare with this one.")
+@click.option("--html", type=click.Path(path_type=Path), help="Also write one page with pictures, complete in itself.")
 @click.option("--write", type=click.Path(path_type=Path), help="Also write FILE.json, FILE.jsonl and FILE.md.")
 @json_option
-def report(folder: Path, write: Path | None, as_json: bool) -> int:
+def report(folder: Path, against: Path | None, html: Path | None, write: Path | None, as_json: bool) -> int:
     """The figures of a measurement, from its folder."""
-    config, _ = load_config(os.environ)
     results = Results(folder)
     if write is not None:
-        figures = _figures(results, config)
+        found = summary(results)
         lines = [json.dumps(asdict(line), ensure_ascii=False) for line in results.cases()]
-        write.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+        write.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
         write.with_suffix(".jsonl").write_text("\n".join(lines) + "\n", "utf-8")
-        write.with_suffix(".md").write_text(readable(figures, results.sites()), "utf-8")
-    return _print(results, config, as_json)
+        if set(results.modes) >= set(LIFT):
+            write.with_suffix(".md").write_text(readable(found, results.finished()), "utf-8")
+    other = Results(against) if against else None
+    if html is not None:
+        html.write_text(report_page(results, other), "utf-8")
+        say(f"{html} written")
+    return _print(results, as_json, other)
 
 
-@command.command("judges")
-@click.option("--model", "name", help="Also let this installed model judge, by the record alone. Takes minutes.")
+@command.command("merge")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the whole.")
 @json_option
-def judges(name: str | None, as_json: bool) -> int:
-    """Try the judges on pages spoiled in known ways: the worse page must be graded worse, and praise win nothing."""
-    config, _ = load_config(os.environ)
-    began = time.monotonic()
-    model = _model_settings(config, name) if name else None
-    build_image("static", podman_settings(config), say)
-    pages = specimens()
-    said, seen = judge_pages(RealRooms(config), pages, say)
-    found = [
-        figures("rules", "look", pages, said["rules"]),
-        figures("explorer", "function", pages, said["explorer"]),
+def merge_command(folders: tuple[Path, ...], out: Path, as_json: bool) -> int:
+    """Put shards of one measurement together. The same line counts once; other settings are refused."""
+    target = Results(out)
+    added = merge([Results(folder) for folder in folders], target)
+    say(f"{added} sites added to {out}")
+    return _print(target, as_json)
+
+
+def _print(results: Results, as_json: bool, other: Results | None = None) -> int:
+    found = summary(results)
+    if other is not None:
+        found["against"] = against_other(results, other)
+    if as_json:
+        print_json(found)
+        return 0
+    modes = found["modes"]
+    names = [name for name, value in next(iter(modes.values())).items() if not isinstance(value, dict)]
+    print_table(("figure", *modes), [(name, *(_shown(one[name]) for one in modes.values())) for name in names])
+    for name, rows in (
+        ("against one shot", found["against_one_shot"]),
+        ("against the other", found.get("against", {})),
+    ):
+        if rows:
+            print_table(
+                (name, "accuracy", "95 %", "better", "same", "worse"), [_row(mode, row) for mode, row in rows.items()]
+            )
+    print_table(("points lost", "cases", "points", "example"), _lost(found["losses"]))
+    tell(f"judge: {found['judge']}; appearance by {found['appearance_judges']}")
+    return 0
+
+
+def _row(mode: str, row: dict[str, Any]) -> tuple[str, ...]:
+    low, high = row["accuracy_interval"]
+    counts = (str(row[name]) for name in ("better", "same", "worse"))
+    return (mode, f"{100 * row['accuracy']:+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}", *counts)
+
+
+def _lost(losses: dict[str, list[dict[str, Any]]]) -> list[tuple[str, ...]]:
+    return [
+        (f"{mode}: {row['why']}", str(row["cases"]), f"{100 * row['points']:.1f} %", row["example"])
+        for mode, rows in losses.items()
+        for row in rows
     ]
-    if model is not None and name is not None:
-        with LlamaChild(model) as child:
-            found.append(figures(name, "function", pages, judge_by_model(child, pages, seen, say)))
-    say(f"{len(pages)} pages in {time.monotonic() - began:.0f} s")
-    if as_json:
-        print_json({one.judge: asdict(one) for one in found})
-    else:
-        _print_judges(found)
-    return 0
-
-
-def _model_settings(config: Config, name: str) -> LlamaSettings:
-    """Asked before the minutes are spent on the pages, for the model may not be there."""
-    installed = shelf(config).get(name)
-    return LlamaSettings(
-        path=installed.path,
-        context_tokens=min(JUDGE_CONTEXT_TOKENS, installed.context_tokens),
-        threads=config.engine.threads,
-        gpu_layers=config.engine.gpu_layers,
-    )
-
-
-def _print_judges(found: Sequence[Figures]) -> None:
-    rows = {one.judge: asdict(one) for one in found}
-    names = [name for name in asdict(found[0]) if name not in ("judge", "missed")]
-    print_table(("figure", *rows), [(name, *(str(row[name]) for row in rows.values())) for name in names])
-    for one in found:
-        for line in one.missed:
-            say(f"{one.judge} missed {line}")
-
-
-def _chosen(checks: Checks, sites: str | None) -> Checks:
-    named = sites.split(",") if sites else list(checks)
-    if unknown := sorted(set(named) - set(checks)):
-        raise UsageError(f"There are no checks for {', '.join(unknown)}; there are {', '.join(sorted(checks))}.")
-    if unknown := sorted(set(named) - set(bench_cases())):
-        raise UsageError(f"There is no shipped brief for {', '.join(unknown)}; checks need one.")
-    return {name: checks[name] for name in named}
-
-
-def _figures(results: Results, config: Config) -> dict[str, Any]:
-    request = make_request(config, "A page.", Wishes())
-    facts: dict[str, Any] = {name: getattr(request, name) for name in ("model", "profile", "steps", "drafts")}
-    facts["checks"] = hashlib.sha256(json.dumps(dict(checks_digest()), sort_keys=True).encode()).hexdigest()
-    sites = [line for line in results.sites() if (line.site, line.seed) in results.done()]
-    if not sites:
-        raise UsageError(f"{results.folder} holds no finished site; `appliance bench run` measures.")
-    return lift(sites, results.cases(), {**facts, "token_budget": request.token_budget})
-
-
-def _print(results: Results, config: Config, as_json: bool) -> int:
-    figures = _figures(results, config)
-    if as_json:
-        print_json(figures)
-    else:
-        print_table(("figure", "value"), [(name, _shown(value)) for name, value in figures.items()])
-    return 0
 
 
 def _shown(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if value is None:
+        return "not measured"
+    return " to ".join(map(str, value)) if isinstance(value, list) else str(value)
