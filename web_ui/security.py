@@ -170,7 +170,7 @@ def protect(app: Flask, settings: UiSettings, home: Path, frames: str, tries: Tr
 
     def harden(response: Response) -> Response:
         headers = response.headers
-        headers["Content-Security-Policy"] = policy
+        headers.setdefault("Content-Security-Policy", policy)  # a view that sets one has a stricter page
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "same-origin"
         headers["Cross-Origin-Opener-Policy"] = "same-origin"

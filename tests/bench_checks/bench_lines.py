@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import builders
+from tests.appliance import builders
 import msgspec
 
 from appliance.bench.checks import CheckVerdict
