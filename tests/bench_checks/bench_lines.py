@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.appliance import builders
 import msgspec
 
 from appliance.bench.checks import CheckVerdict
@@ -12,6 +11,7 @@ from appliance.bench.measure import Judged, Made
 from appliance.bench.results import CaseLine, Setting, SiteLine
 from appliance.bench.webgen_bench import BenchSite
 from appliance.steps import Usage
+from tests.appliance import builders
 
 BRIEF = "A bakery page with bread, orders and opening hours."
 SITE = msgspec.convert(
