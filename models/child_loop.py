@@ -1,4 +1,4 @@
-"""What a model's process does all day: frames in on stdin, frames out on stdout, one request at a time.
+"""What a model's process does all day: frames in on stdin, frames out on stdout, requests told apart by their keys.
 
 It ends when stdin does: that is how it notices that its parent is gone, even killed, from whichever thread of the
 parent it was started (the kernel's parent-death signal would fire when that thread ends).
@@ -9,6 +9,7 @@ import queue
 import sys
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import IO, Any, Protocol, TypeVar
@@ -29,13 +30,51 @@ class Request:
     prefill: str
 
 
+Outcome = list[Completion] | ModelError
+
+
 class ChildEngine(Protocol):
+    @property
+    def is_busy(self) -> bool: ...
+
     def count_tokens(self, messages: Sequence[ChatMessage]) -> int: ...
 
-    def generate(self, request: Request, on_text: OnText) -> list[Completion]: ...
+    def begin(self, key: int, request: Request, on_text: OnText) -> None:
+        """Raises ModelError for a request that can never be answered."""
 
-    def cancel(self) -> None:
-        """Ends the running generation soon; called from another thread."""
+    def step(self) -> list[tuple[int, Outcome]]:
+        """Goes a little further with what was begun; gives what ended by it."""
+
+    def cancel(self, key: int) -> None:
+        """Ends the writing for a request soon, also before it was begun; called from another thread."""
+
+
+class OneByOne:
+    """An engine that answers one request at a time, as one that others wait in line for."""
+
+    def __init__(self, generate: "Callable[[Request, OnText, Callable[[], bool]], list[Completion]]") -> None:
+        self._generate = generate
+        self._line: deque[tuple[int, Request, OnText]] = deque()
+        self._cancelled: set[int] = set()
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._line)
+
+    def begin(self, key: int, request: Request, on_text: OnText) -> None:
+        self._line.append((key, request, on_text))
+
+    def step(self) -> list[tuple[int, Outcome]]:
+        key, request, on_text = self._line.popleft()
+        try:
+            return [(key, self._generate(request, on_text, lambda: key in self._cancelled))]
+        except ModelError as error:
+            return [(key, error)]
+        finally:
+            self._cancelled.discard(key)
+
+    def cancel(self, key: int) -> None:
+        self._cancelled.add(key)
 
 
 E = TypeVar("E", bound=ChildEngine)
@@ -69,15 +108,24 @@ def _run(load: Callable[[dict[str, Any]], tuple[E, Frame]], others: Mapping[str,
     work: queue.Queue[tuple[Frame, list[bytes]]] = queue.Queue()
     threading.Thread(target=_listen, args=(frames_in, engine, work), daemon=True).start()
     while True:
-        frame, blobs = work.get()
-        try:
+        while not engine.is_busy or not work.empty():
+            frame, blobs = work.get()
             if frame["op"] in others:
-                others[frame["op"]](engine, frame)
-                write_frame(frames_out, {"event": "done"})
-            else:
-                write_frame(frames_out, _answer(engine, frame, blobs, frames_out))
-        except ModelError as error:
-            write_frame(frames_out, _error(error))
+                while engine.is_busy:
+                    _step(engine, frames_out)
+            try:
+                _begin(engine, frame, blobs, frames_out, others)
+            except ModelError as error:
+                write_frame(frames_out, {**_error(error), "key": frame["key"]})
+        _step(engine, frames_out)
+
+
+def _step(engine: ChildEngine, frames_out: IO[bytes]) -> None:
+    for key, outcome in engine.step():
+        if isinstance(outcome, ModelError):
+            write_frame(frames_out, {**_error(outcome), "key": key})
+        else:
+            write_frame(frames_out, {"event": "done", "key": key, "completions": [asdict(c) for c in outcome]})
 
 
 def _private_pipes() -> tuple[IO[bytes], IO[bytes]]:
@@ -90,16 +138,24 @@ def _private_pipes() -> tuple[IO[bytes], IO[bytes]]:
 def _listen(frames_in: IO[bytes], engine: ChildEngine, work: "queue.Queue[tuple[Frame, list[bytes]]]") -> None:
     while (received := read_frame(frames_in)) is not None:
         if received[0]["op"] == "cancel":
-            engine.cancel()
+            engine.cancel(received[0]["key"])
         else:
             work.put(received)
     os._exit(0)
 
 
-def _answer(engine: ChildEngine, frame: Frame, blobs: Sequence[bytes], frames_out: IO[bytes]) -> Frame:
+def _begin(
+    engine: E,
+    frame: Frame,
+    blobs: Sequence[bytes],
+    frames_out: IO[bytes],
+    others: Mapping[str, Callable[[E, Frame], None]],
+) -> None:
+    key = frame["key"]
     match frame["op"]:
         case "count":
-            return {"event": "done", "tokens": engine.count_tokens(_messages(frame, blobs))}
+            tokens = engine.count_tokens(_messages(frame, blobs))
+            write_frame(frames_out, {"event": "done", "key": key, "tokens": tokens})
         case "generate":
             request = Request(
                 _messages(frame, blobs),
@@ -108,11 +164,16 @@ def _answer(engine: ChildEngine, frame: Frame, blobs: Sequence[bytes], frames_ou
                 frame["record"],
                 frame["prefill"],
             )
-            completions = engine.generate(
-                request, lambda n, text: write_frame(frames_out, {"event": "text", "draft": n, "text": text})
-            )
-            return {"event": "done", "completions": [asdict(c) for c in completions]}
-    raise ValueError(f"unknown op {frame['op']!r}")
+
+            def tell(n: int, text: str) -> None:
+                write_frame(frames_out, {"event": "text", "key": key, "draft": n, "text": text})
+
+            engine.begin(key, request, tell)
+        case op if op in others:
+            others[op](engine, frame)
+            write_frame(frames_out, {"event": "done", "key": key})
+        case op:
+            raise ValueError(f"unknown op {op!r}")
 
 
 def _messages(frame: Frame, blobs: Sequence[bytes]) -> tuple[ChatMessage, ...]:

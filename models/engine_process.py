@@ -1,18 +1,20 @@
-"""A model's process: started when it is needed, asked one thing at a time, ended when it is closed.
+"""A model's process: started when it is needed, asked by one or several threads, ended when it is closed.
 
-The child is the only process that loads native code. When it dies the call that was running gets EngineCrashed, and the
-next call starts a new one. Memory of a GPU comes back only when a process ends, so closing ends it.
+The child is the only process that loads native code. When it dies the calls that were running get EngineCrashed, and
+the next call starts a new one. Memory of a GPU comes back only when a process ends, so closing ends it.
 """
 
+import itertools
 import os
 import select
 import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import IO, Any, Literal
 
@@ -41,7 +43,9 @@ class EngineProcess:
 
     def __init__(self, program: ChildProgram, name: str, greeting: Callable[[], Sequence[Frame]]) -> None:
         self._program, self._name, self._greeting = program, name, greeting
-        self._turn = threading.Lock()
+        self._sending, self._reading = threading.Lock(), threading.Lock()
+        self._keys = itertools.count()
+        self._letters: dict[int, SimpleQueue[Frame | ModelError]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._stderr: IO[bytes] | None = None
         self._frames = FrameBuffer()
@@ -58,14 +62,25 @@ class EngineProcess:
         on_text: Callable[[int, str], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Frame:
-        with self._turn:
+        """May be called from several threads; the child works on all that is asked at once."""
+        with self._sending:
             if self._process is None:
                 self.ready = self._start()
+            key = next(self._keys)
+            letters = self._letters[key] = SimpleQueue()
             sent = [{"role": m.role, "content": m.content, "images": len(m.images)} for m in messages]
-            self._send({**frame, "messages": sent}, [image for m in messages for image in m.images])
-            return self._await(on_text, cancelled)
+            images = [image for m in messages for image in m.images]
+            self._send({**frame, "key": key, "messages": sent}, images)
+        try:
+            return self._await(key, letters, on_text, cancelled)
+        finally:
+            self._letters.pop(key, None)
 
     def close(self) -> None:
+        self._close_own()
+        self._tell_all(EngineCrashed(f"The engine of '{self._name}' was closed while it was asked."))
+
+    def _close_own(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             _end(process)
@@ -88,11 +103,11 @@ class EngineProcess:
         )
         try:
             self._send(load)
-            ready = self._await(None, None, deadline=monotonic() + self._program.start_timeout_s)
+            ready = self._greeted(monotonic() + self._program.start_timeout_s)
             for frame in others:
-                self._send(frame)
-                self._await(None, None)
-        except ModelError:
+                self._send({**frame, "key": -1})
+                self._greeted()
+        except BaseException:
             self.close()
             raise
         return ready
@@ -106,50 +121,92 @@ class EngineProcess:
             self.close()
             raise
 
-    def _await(
-        self,
-        on_text: Callable[[int, str], None] | None,
-        cancelled: Callable[[], bool] | None,
-        deadline: float | None = None,
-    ) -> Frame:
-        """The frame that ends the request. Whatever interrupts the waiting also ends the child: half a conversation
-        on a pipe cannot be taken up again."""
-        try:
-            return self._listen(on_text, cancelled, deadline)
-        except ModelError:
-            raise
-        except BaseException:
-            self.close()
-            raise
-
-    def _listen(
-        self,
-        on_text: Callable[[int, str], None] | None,
-        cancelled: Callable[[], bool] | None,
-        deadline: float | None,
-    ) -> Frame:
-        is_cancelling = False
+    def _greeted(self, deadline: float | None = None) -> Frame:
+        """The answer to a new child's first frames, while nobody else talks to it."""
         while True:
             for frame in self._receive():
-                match frame["event"]:
-                    case "text" if on_text is not None:
-                        on_text(frame["draft"], frame["text"])
-                    case "done" | "ready":
-                        return frame
-                    case "error":
-                        raise _error(frame)
-            if cancelled is not None and not is_cancelling and cancelled():
-                self._send({"op": "cancel"})
-                is_cancelling = True
+                if frame["event"] == "error":
+                    raise _error(frame)
+                return frame
             if deadline is not None and monotonic() > deadline:
-                self.close()
                 raise EngineRefused(
                     f"'{self._name}' was not loaded within {self._program.start_timeout_s:g} s; try a smaller model."
                 )
 
+    def _await(
+        self,
+        key: int,
+        letters: "SimpleQueue[Frame | ModelError]",
+        on_text: Callable[[int, str], None] | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> Frame:
+        """The frame that ends the request. Whatever interrupts the waiting also ends the child, so that nothing is
+        computed for nobody; where others wait too, only the request."""
+        is_cancelling = False
+        try:
+            while True:
+                for frame in self._due(letters):
+                    if isinstance(frame, ModelError):
+                        raise frame
+                    match frame["event"]:
+                        case "text" if on_text is not None:
+                            on_text(frame["draft"], frame["text"])
+                        case "done":
+                            return frame
+                        case "error":
+                            raise _error(frame)
+                if cancelled is not None and not is_cancelling and cancelled():
+                    self._cancel(key)
+                    is_cancelling = True
+        except ModelError:
+            raise
+        except BaseException:
+            if len(self._letters) > 1:
+                self._cancel(key)
+            else:
+                self.close()
+            raise
+
+    def _cancel(self, key: int) -> None:
+        with self._sending:
+            self._send({"op": "cancel", "key": key})
+
+    def _due(self, letters: "SimpleQueue[Frame | ModelError]") -> "Iterator[Frame | ModelError]":
+        """What came for one asker, after a short wait for any. One of those who wait reads the pipe for all."""
+        if letters.empty() and self._reading.acquire(blocking=False):
+            try:
+                if letters.empty():  # else whoever read before has left it here
+                    self._distribute()
+            finally:
+                self._reading.release()
+        wait_s = _POLL_S if self._reading.locked() else 0.0
+        try:
+            yield letters.get(timeout=wait_s) if wait_s else letters.get_nowait()
+            while True:
+                yield letters.get_nowait()
+        except Empty:
+            return
+
+    def _distribute(self) -> None:
+        try:
+            frames = self._receive()
+        except ModelError as error:
+            self._tell_all(error)
+            return
+        for frame in frames:
+            if (letters := self._letters.get(frame["key"])) is not None:  # else nobody waits for it any more
+                letters.put(frame)
+
+    def _tell_all(self, error: ModelError) -> None:
+        for letters in list(self._letters.values()):
+            letters.put(error)
+
     def _receive(self) -> list[Frame]:
         """The frames that are there, after a short wait for any."""
-        pipe = _pipe(self._process, "stdout")
+        process = self._process
+        if process is None:
+            raise EngineCrashed(f"The engine of '{self._name}' was closed while it was asked.")
+        pipe = _pipe(process, "stdout")
         readable, _, _ = select.select([pipe], [], [], _POLL_S)
         if not readable:
             return []
@@ -164,7 +221,7 @@ class EngineProcess:
             raise ValueError("no child to bury")
         exit_code = process.wait()
         words = _last_words(stderr)
-        self.close()
+        self._close_own()
         if words.startswith("ModuleNotFoundError: No module named"):
             return EngineMissing(self._program.missing)
         return EngineCrashed(f"The engine of '{self._name}' {death_note(exit_code, words)}")

@@ -3,6 +3,7 @@
 Pure bookkeeping over a `Memory`; the one rule is that as little as possible is computed twice:
 a prompt goes to the sequence with which it shares the most; it is continued in place when nothing of value is cut off,
 and branches off into another sequence otherwise, so that a conversation left behind can be taken up again.
+A sequence that is being written is held: others may copy from it, and nobody cuts it.
 """
 
 from collections.abc import Sequence
@@ -37,23 +38,36 @@ class KvSlots:
         self._memory = memory
         self._slots = [Slot() for _ in range(count)]
         self._clock = 0
+        self._held: set[int] = set()
+
+    @property
+    def free(self) -> int:
+        return len(self._slots) - len(self._held)
+
+    def hold(self, sequence: int) -> None:
+        self._held.add(sequence)
+
+    def release(self, sequence: int) -> None:
+        self._held.discard(sequence)
 
     def __getitem__(self, sequence: int) -> Slot:
         return self._slots[sequence]
 
     def take(self, prompt: Sequence[int]) -> int:
-        """A sequence that holds the beginning of `prompt` and nothing else; at least one token is left to compute."""
+        """A sequence that holds the beginning of `prompt` and nothing else; at least one token is left to compute.
+
+        One must be free. The caller holds it for as long as it writes."""
         best = max(range(len(self._slots)), key=lambda i: shared_prefix(self._slots[i].tokens, prompt))
         held = self._slots[best].tokens
         shared = shared_prefix(held, prompt)
         if not self._memory.can_cut:
-            continues = 0 < shared == len(held) < len(prompt)
+            continues = 0 < shared == len(held) < len(prompt) and best not in self._held
             return self._touch(best if continues else self._emptied(self._oldest(but=())))
         if shared == len(prompt):
             return self._touch(self._again(best, prompt))
         if shared == 0:
             return self._touch(self._emptied(self._oldest(but=())))
-        if len(held) - shared > _WORTH_KEEPING and len(self._slots) > 1:
+        if best in self._held or (len(held) - shared > _WORTH_KEEPING and self.free > 1):
             return self._touch(self._branch(best, shared))
         self._cut(best, shared)
         return self._touch(best)
@@ -82,7 +96,7 @@ class KvSlots:
 
     def drop_oldest(self, but: Sequence[int]) -> bool:
         """False when there is nothing left to drop."""
-        held = [i for i, slot in enumerate(self._slots) if slot.tokens and i not in but]
+        held = [i for i, slot in enumerate(self._slots) if slot.tokens and i not in but and i not in self._held]
         if not held:
             return False
         self._emptied(min(held, key=lambda i: self._slots[i].last_used))
@@ -95,15 +109,20 @@ class KvSlots:
     def _again(self, best: int, prompt: Sequence[int]) -> int:
         """The same prompt once more, so that the same seed gives the same text to the last bit: its last batch is
         computed again as it was, and lands in the same cells, because batch size and the order of
-        cells decide how sums are rounded. Earlier answers to this prompt are in the way."""
+        cells decide how sums are rounded. Earlier answers to this prompt are in the way. No such promise where somebody
+        writes after the same prompt just now."""
+        last_batch = max((s for s in self._slots[best].batch_starts if s < len(prompt)), default=0)
+        if best in self._held:
+            return self._branch(best, last_batch)
         for sequence, slot in enumerate(self._slots):
-            if sequence != best and shared_prefix(slot.tokens, prompt) == len(prompt):
+            in_the_way = sequence != best and sequence not in self._held
+            if in_the_way and shared_prefix(slot.tokens, prompt) == len(prompt):
                 self._emptied(sequence)
-        self._cut(best, max((s for s in self._slots[best].batch_starts if s < len(prompt)), default=0))
+        self._cut(best, last_batch)
         return best
 
     def _oldest(self, but: Sequence[int]) -> int:
-        free = [i for i in range(len(self._slots)) if i not in but]
+        free = [i for i in range(len(self._slots)) if i not in but and i not in self._held]
         return min(free, key=lambda i: (bool(self._slots[i].tokens), self._slots[i].last_used))
 
     def _touch(self, sequence: int) -> int:

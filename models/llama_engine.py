@@ -1,7 +1,12 @@
-"""One loaded GGUF inside the child: prompts in, tokens out, several sequences at a time over one KV cache.
+"""One loaded GGUF inside the child: prompts in, tokens out, the texts of several requests at a time over one KV cache.
+
+What is written together is computed in one batch, and a request that comes joins in between two tokens (continuous
+batching). A text is the same for the same seed as long as nothing else is written beside it.
 
 Does not speculate, shift contexts or cut prompts.
 """
+
+from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +21,8 @@ import numpy as np
 from llama_cpp.llama_grammar import json_schema_to_gbnf
 
 from models.chat import ChatMessage, Completion, Constraint, Finish, Gbnf, Sampling
-from models.child_loop import OnText, Request
-from models.errors import ConstraintError, ContextOverflow, EngineRefused, ImagesUnsupported
+from models.child_loop import OnText, Outcome, Request
+from models.errors import ConstraintError, ContextOverflow, EngineRefused, ImagesUnsupported, ModelError
 from models.grammar import bounded_integers_as_enums
 from models.kv_slots import KvSlots
 from models.llama_native import (
@@ -79,15 +84,35 @@ class _Prompt:
 
 
 @dataclass(slots=True)
-class _Draft:
-    """One sequence while it is being written."""
+class _Writing:
+    """One request at work. `drafts` are those of the present turn; empty while it waits for room."""
 
+    request: Request
+    on_text: OnText
+    album: Album
+    prompt: _Prompt
+    grammar: str | None
+    turns: list[list[Sampling]]
+    drafts: list[_Draft] = field(default_factory=list)
+    cells: int = 0
+    """What the present turn may need of the cache."""
+    started: float = 0.0
+    evaluated: int = 0
+    cancelled: bool = False
+    completions: list[Completion] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """One sequence while it is being written; `sequence` is -1 before that."""
+
+    writing: _Writing
     number: int
-    sequence: int
     sampling: Sampling
     drawer: TokenDrawer
     guard: GrammarGuard | None
     text: TextStream
+    sequence: int = -1
     tokens: list[int] = field(default_factory=list)
     pieces: list[bytes] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -131,77 +156,158 @@ class LlamaEngine:
         self._slots = KvSlots(self._memory, options.parallel)
         self._batch = Batch(max(options.batch_tokens, options.parallel))
         self._adapters = Adapters(self._model, self._context)
+        self._requests: dict[int, _Writing] = {}
+        self._cancelled: set[int] = set()
 
     def set_adapters(self, adapters: Sequence[tuple[Path, float]]) -> None:
         """The cache was computed with the old set, so it is forgotten."""
         self._adapters.set(adapters)
         self._slots.clear()
 
-    def cancel(self) -> None:
+    def cancel(self, key: int) -> None:
+        self._cancelled.add(key)
         self.abort.on()
 
     def count_tokens(self, messages: Sequence[ChatMessage], prefill: str = "") -> int:
         with closing(Album()) as album:
             return self._prompt(messages, prefill, album).size
 
-    def generate(self, request: Request, on_text: OnText) -> list[Completion]:
-        """All samplings at once over one prompt; in turns where the cache cannot hold them together."""
-        self.abort.off()
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._requests)
+
+    def begin(self, key: int, request: Request, on_text: OnText) -> None:
         grammar = _grammar_text(request.constraint)
-        completions: list[Completion] = []
-        with closing(Album()) as album:
+        album = Album()
+        try:
             prompt = self._prompt(request.messages, request.prefill, album)
             for sampling in request.samplings:
                 self._refuse_overflow(prompt.size, sampling.max_tokens)
-            for turn in _turns(request.samplings, self.options.kv_tokens - prompt.size, self.options.parallel):
-                completions += self._generate_turn(request, turn, len(completions), prompt, grammar, on_text)
-        return completions
+        except BaseException:
+            album.close()
+            raise
+        turns = _turns(request.samplings, self.options.kv_tokens - prompt.size, self.options.parallel)
+        self._requests[key] = _Writing(request, on_text, album, prompt, grammar, turns)
 
-    def _generate_turn(
-        self,
-        request: Request,
-        samplings: Sequence[Sampling],
-        first_number: int,
-        prompt: _Prompt,
-        grammar: str | None,
-        on_text: OnText,
-    ) -> list[Completion]:
-        started = monotonic()
-        drafts = [
-            _Draft(first_number + n, -1, s, TokenDrawer(s), self._guard(grammar), TextStream(s.stop))
-            for n, s in enumerate(samplings)
-        ]
+    def step(self) -> list[tuple[int, Outcome]]:
+        """One more token for every text that is being written, whichever request it belongs to, and a beginning for
+        the first that waits and has room. Texts of one request are drawn together over one prompt, in turns where the
+        cache cannot hold them."""
+        self._obey()
+        failed = self._open_next()
+        drafts = [draft for writing in self._requests.values() for draft in writing.drafts if draft.finish is None]
+        if drafts:
+            try:
+                self._write_next(drafts)
+            except ModelError as error:
+                return [*failed, *((key, self._dropped(key, error)) for key in list(self._requests))]
+        return [*failed, *self._finished()]
+
+    def _obey(self) -> None:
+        """What was cancelled ends here. The switch stops the batch that runs, which others had a part in: it is only
+        computed again."""
+        self.abort.off()
+        for key, writing in self._requests.items():
+            if key in self._cancelled and not writing.cancelled:
+                writing.cancelled = True
+                for draft in writing.drafts:
+                    if draft.finish is None:
+                        self._end(draft, "cancelled")
+
+    def _open_next(self) -> list[tuple[int, Outcome]]:
+        """In the order of arrival: a large request is not overtaken for ever by small ones."""
+        waiting = next(((key, one) for key, one in self._requests.items() if not one.drafts), None)
+        if waiting is None:
+            return []
+        key, writing = waiting
+        if not writing.cancelled and not self._has_room(writing):
+            return []
         try:
-            evaluated = self._read_prompt(drafts, prompt, request.record, on_text)
-            while writing := [d for d in drafts if d.finish is None]:
-                self._write_next(writing, request.record, on_text)
-            return [self._completion(request, d, prompt, 0 if n else evaluated, started) for n, d in enumerate(drafts)]
-        finally:
-            for draft in drafts:
-                if draft.guard is not None:
-                    draft.guard.close()
+            self._open_turn(key, writing)
+        except ModelError as error:
+            return [(key, self._dropped(key, error))]
+        return []
 
-    def _read_prompt(self, drafts: Sequence[_Draft], prompt: _Prompt, record: bool, on_text: OnText) -> int:
+    def _has_room(self, writing: _Writing) -> bool:
+        """Whether its next turn fits beside what is being written, in full length. Alone it always fits."""
+        taken = sum(other.cells for other in self._requests.values() if other.drafts)
+        if not taken:
+            return True
+        turn = writing.turns[0]
+        return self._slots.free >= len(turn) and taken + writing.prompt.size + _lengths(turn) <= self.options.kv_tokens
+
+    def _open_turn(self, key: int, writing: _Writing) -> None:
+        turn = writing.turns.pop(0)
+        first = len(writing.completions)
+        writing.started = monotonic()
+        writing.cells = writing.prompt.size + _lengths(turn)
+        writing.drafts = [
+            _Draft(writing, first + n, s, TokenDrawer(s), self._guard(writing.grammar), TextStream(s.stop))
+            for n, s in enumerate(turn)
+        ]
+        if writing.cancelled:
+            for draft in writing.drafts:
+                self._end(draft, "cancelled")
+        else:
+            writing.evaluated = self._read_prompt(writing)
+
+    def _finished(self) -> list[tuple[int, Outcome]]:
+        done: list[tuple[int, Outcome]] = []
+        for key, writing in list(self._requests.items()):
+            if not writing.drafts or any(draft.finish is None for draft in writing.drafts):
+                continue
+            writing.completions += [
+                self._completion(d, 0 if n else writing.evaluated) for n, d in enumerate(writing.drafts)
+            ]
+            self._close_turn(writing)
+            if not writing.turns:
+                done.append((key, writing.completions))
+                self._forget(key)
+        return done
+
+    def _dropped(self, key: int, error: ModelError) -> ModelError:
+        self._close_turn(self._requests[key])
+        self._forget(key)
+        return error
+
+    def _close_turn(self, writing: _Writing) -> None:
+        for draft in writing.drafts:
+            self._slots.release(draft.sequence)
+            if draft.guard is not None:
+                draft.guard.close()
+        writing.drafts = []
+
+    def _forget(self, key: int) -> None:
+        self._requests.pop(key).album.close()
+        self._cancelled.discard(key)
+
+    def _read_prompt(self, writing: _Writing) -> int:
         """Evaluates what the cache lacks and draws every draft's first token. The number of tokens evaluated.
 
         The last token is a batch of its own, so that it is the only one to compute when the same prompt comes again.
         """
+        prompt, drafts = writing.prompt, writing.drafts
         sequence = self._slots.take(prompt.signs)
+        self._slots.hold(sequence)
+        drafts[0].sequence = sequence
         at, evaluated = len(self._slots[sequence].tokens), 0
         while at < len(prompt.signs):
             block = prompt.blocks.get(at)
             signs = prompt.text_at(at, self.options.batch_tokens) if block is None else block.signs
             if not (self._read_text(signs, at, sequence, prompt) if block is None else self._look(block, at, sequence)):
-                self._cancel(drafts, on_text)
-                return evaluated
+                self._obey()
+                if writing.cancelled:
+                    return evaluated
+                continue
             self._slots.note(sequence, signs, is_prompt=True)
             at += len(signs)
             evaluated += len(signs) if block is None else block.cells
-        for draft, its_own in zip(drafts, (sequence, *self._slots.siblings(sequence, len(drafts) - 1)), strict=True):
+        for draft, its_own in zip(drafts[1:], self._slots.siblings(sequence, len(drafts) - 1), strict=True):
+            self._slots.hold(its_own)
             draft.sequence = its_own
         logits = self._logits(-1)
         for draft in drafts:
-            self._take(draft, logits, record, on_text)
+            self._take(draft, logits)
         return evaluated
 
     def _read_text(self, tokens: Sequence[int], at: int, sequence: int, prompt: _Prompt) -> bool:
@@ -228,19 +334,18 @@ class LlamaEngine:
             pass  # a running state cannot take a half-read picture back, so there must be room at once
         return self._decode((sequence,), decode)
 
-    def _write_next(self, writing: Sequence[_Draft], record: bool, on_text: OnText) -> None:
+    def _write_next(self, drafts: Sequence[_Draft]) -> None:
         self._batch.clear()
-        for draft in writing:
+        for draft in drafts:
             self._batch.add(
                 draft.tokens[-1], len(self._slots[draft.sequence].tokens), draft.sequence, wants_logits=True
             )
-        if not self._decode([d.sequence for d in writing], lambda: self._batch.decode(self._context)):
-            self._cancel(writing, on_text)
+        if not self._decode([d.sequence for d in drafts], lambda: self._batch.decode(self._context)):
             return
-        for draft in writing:
+        for draft in drafts:
             self._slots.note(draft.sequence, draft.tokens[-1:], is_prompt=False)
-        for row, draft in enumerate(writing):
-            self._take(draft, self._logits(row), record, on_text)
+        for row, draft in enumerate(drafts):
+            self._take(draft, self._logits(row))
 
     def _decode(self, sequences: Sequence[int], decode: Callable[[], int]) -> bool:
         """False when cancelled. Old conversations leave the cache when there is no room."""
@@ -255,36 +360,27 @@ class LlamaEngine:
             if status != _NO_ROOM or not self._slots.drop_oldest(but=sequences):
                 raise EngineRefused(f"The engine could not go on (status {status}: {self.log.last}); try again.")
 
-    def _take(self, draft: _Draft, logits: Logits, record: bool, on_text: OnText) -> None:
+    def _take(self, draft: _Draft, logits: Logits) -> None:
         token = _draw(draft, logits)
         draft.tokens.append(token)
-        if record:
+        if draft.writing.request.record:
             draft.logprobs.append(logprob(logits, token))
         if self._vocabulary.is_end(token):
-            self._end(draft, "stop", on_text)
+            self._end(draft, "stop")
             return
         draft.pieces.append(self._vocabulary.piece(token))
-        self._emit(draft, draft.text.feed(draft.pieces[-1]), on_text)
+        _emit(draft, draft.text.feed(draft.pieces[-1]))
         if draft.text.is_stopped:
-            self._end(draft, "stop", on_text)
+            self._end(draft, "stop")
         elif len(draft.tokens) >= draft.sampling.max_tokens:
-            self._end(draft, "length", on_text)
+            self._end(draft, "length")
 
-    def _cancel(self, drafts: Sequence[_Draft], on_text: OnText) -> None:
-        for draft in drafts:
-            self._end(draft, "cancelled", on_text)
-
-    def _end(self, draft: _Draft, finish: Finish, on_text: OnText) -> None:
-        self._emit(draft, draft.text.end(), on_text)
+    def _end(self, draft: _Draft, finish: Finish) -> None:
+        _emit(draft, draft.text.end())
         draft.finish, draft.ended_at = finish, monotonic()
 
-    def _emit(self, draft: _Draft, text: str, on_text: OnText) -> None:
-        if text:
-            on_text(draft.number, text)
-
-    def _completion(
-        self, request: Request, draft: _Draft, prompt: _Prompt, evaluated: int, started: float
-    ) -> Completion:
+    def _completion(self, draft: _Draft, evaluated: int) -> Completion:
+        request, prompt = draft.writing.request, draft.writing.prompt
         self._writer.remember(request.prefill, draft.text.text, self._tokens_of_text(draft))
         return Completion(
             text=draft.text.text,
@@ -292,7 +388,7 @@ class LlamaEngine:
             prompt_tokens=prompt.size,
             evaluated_tokens=evaluated,
             completion_tokens=len(draft.tokens),
-            seconds=draft.ended_at - started,
+            seconds=draft.ended_at - draft.writing.started,
             token_ids=tuple(draft.tokens) if request.record else (),
             logprobs=tuple(draft.logprobs),
             prompt_token_ids=prompt.tokens() if request.record else (),
@@ -350,6 +446,15 @@ class LlamaEngine:
     def _logits(self, row: int) -> Logits:
         pointer: Any = llama_cpp.llama_get_logits_ith(self._context, row)
         return np.ctypeslib.as_array(pointer, shape=(self._vocabulary.size,))
+
+
+def _emit(draft: _Draft, text: str) -> None:
+    if text:
+        draft.writing.on_text(draft.number, text)
+
+
+def _lengths(samplings: Sequence[Sampling]) -> int:
+    return sum(sampling.max_tokens for sampling in samplings)
 
 
 def _draw(draft: _Draft, logits: Logits) -> int:

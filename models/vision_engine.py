@@ -6,8 +6,7 @@ message is broken up, so that nobody's words end a turn or fake a picture.
 
 import os
 import re
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -30,7 +29,7 @@ from transformers import (
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
 from models.chat import ChatMessage, Completion, Finish, Sampling
-from models.child_loop import OnText, Request
+from models.child_loop import OneByOne, OnText, Request
 from models.errors import ContextOverflow, ContextTooSmall, EngineRefused, EngineVariantError
 from models.picture import open_picture
 from models.sampler import TokenDrawer, logprob
@@ -61,11 +60,12 @@ class _Answer:
     finish: Finish | None = None
 
 
-class VisionEngine:
+class VisionEngine(OneByOne):
     def __init__(self, options: VisionOptions) -> None:
         self.options = options
         self.device = _device(options.device)
-        self._cancelled = threading.Event()
+        super().__init__(self._answer)
+        self.is_cancelled: Callable[[], bool] = lambda: False
         torch.set_num_threads(len(os.sched_getaffinity(0)))
         try:
             config = AutoConfig.from_pretrained(options.folder, local_files_only=True, trust_remote_code=False)
@@ -95,14 +95,11 @@ class VisionEngine:
     def weights_bytes(self) -> int:
         return int(self._model.get_memory_footprint())
 
-    def cancel(self) -> None:
-        self._cancelled.set()
-
     def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         return int(self._inputs(messages, "")["input_ids"].shape[1])
 
-    def generate(self, request: Request, on_text: OnText) -> list[Completion]:
-        self._cancelled.clear()
+    def _answer(self, request: Request, on_text: OnText, is_cancelled: Callable[[], bool]) -> list[Completion]:
+        self.is_cancelled = is_cancelled
         inputs = self._inputs(request.messages, request.prefill).to(self.device)
         prompt: list[int] = inputs["input_ids"][0].tolist()
         for sampling in request.samplings:
@@ -123,7 +120,7 @@ class VisionEngine:
             eos_token_id=sorted(self._ends),
             pad_token_id=min(self._ends),
         )
-        if not self._cancelled.is_set():
+        if not self.is_cancelled():
             try:
                 with torch.inference_mode():
                     self._model.generate(
@@ -137,7 +134,7 @@ class VisionEngine:
                     f"The vision model could not answer ({_first_line(error)}); use smaller pictures or fewer of them."
                 ) from error
         if answer.finish is None:
-            answer.finish = "cancelled" if self._cancelled.is_set() else "length"
+            answer.finish = "cancelled" if self.is_cancelled() else "length"
         pen.flush()
         return Completion(
             text=answer.text.text,
@@ -150,9 +147,6 @@ class VisionEngine:
             logprobs=tuple(answer.logprobs) if request.record else (),
             prompt_token_ids=tuple(prompt) if request.record else (),
         )
-
-    def is_cancelled(self) -> bool:
-        return self._cancelled.is_set()
 
     def is_end(self, token: int) -> bool:
         return token in self._ends
