@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -27,10 +28,12 @@ from appliance.site import FAITHFUL_SITE, FIXED_SITE
 from appliance.steps import Checklist, RunRequest
 from appliance.store import Run, Store
 from appliance.vision_judge import VisionJudge
+from appliance.writing import Cancelled
 from models.catalog import load_thresholds
 from models.chat import ChatModel, Sampling
 from models.fetch import InstalledModel
 from models.hardware import detect_hardware, engine_in_use
+from models.lending import Lending
 from models.llama import LlamaChild, LlamaSettings
 from models.openai import OpenAIChat
 from models.residency import LentModel
@@ -43,6 +46,7 @@ from sandbox.preview import Preview
 from sandbox.reaper import reap
 
 CHECK_CONTEXT_TOKENS = 8192
+DRAFTS_TOGETHER = 4
 ADAPTERS = "adapters"
 MAX_TOKENS = "max_tokens"
 ADAPTER = "adapter"
@@ -127,10 +131,12 @@ def check_installed(config: Config, name: str, tell: Callable[[str], None]) -> C
 
 
 class RealWorkshop:
-    """Opens the parts for a run; keeps the loaded model for the next run that wants the same one."""
+    """Opens the parts for a run; several runs that want the same model share it."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._lending: Lending[LlamaSettings] = Lending(LlamaChild)
+        self._building = threading.Lock()
 
     def reap(self) -> None:
         remove_dead(self.config.home)
@@ -145,7 +151,8 @@ class RealWorkshop:
         if not run.request.base_url and (unused := engine_in_use(detect_hardware()).unused_gpu):
             tell("warning", {"text": unused})
         if run.request.stack == "static":  # needs no network, and takes seconds after an update changed what goes in
-            build_image("static", podman_settings(self.config), lambda text: tell("stage", {"stage": text}))
+            with self._building:
+                build_image("static", podman_settings(self.config), lambda text: tell("stage", {"stage": text}))
         faithful = run.request.rules == "faithful"
         adapter = self._adapter(run.request, store)
         if adapter:
@@ -217,6 +224,11 @@ class RealWorkshop:
             with OpenAIChat(request.base_url, request.model, context_tokens=engine.remote_context_tokens) as remote:
                 yield remote, Roles(RulesJudge(), None, told), lambda: None
             return
+
+        def check() -> None:
+            if cancelled():
+                raise Cancelled
+
         models = shelf(self.config)
         coder = models.get(request.model)
         judge = judging_model(models, own, coder)
@@ -225,15 +237,15 @@ class RealWorkshop:
             told = (
                 f"{coder.name} writes with an adapter, or against one, so it does not judge; rules@1 and explorer@1 do",
             )
-            with LlamaChild(settings) as model:
+            with self._lending.lend(settings, check) as model:
                 yield model, Roles(RulesJudge(), None, told), lambda: None
             return
         if judge.name == coder.name:
-            with LlamaChild(settings) as model:
+            with self._lending.lend(settings, check) as model:
                 roles = choose_roles(models, own, judge, lambda: model, faithful=faithful, cancelled=cancelled)
                 yield model, roles, lambda: None
             return
-        with residency(settings, judge) as both:
+        with self._lending.alone(check), residency(settings, judge) as both:
             roles = choose_roles(models, own, judge, both.eyes, faithful=faithful, cancelled=cancelled)
             yield LentModel(both.coder), roles, both.begin_step
 
@@ -247,6 +259,11 @@ class RealWorkshop:
             context_tokens=self.config.generate.context_tokens or min(profile.context_tokens, coder.context_tokens),
             threads=engine.threads,
             gpu_layers=engine.gpu_layers,
-            parallel=max(1, request.drafts),
+            parallel=self._parallel(request),
             adapters=((adapter_path(self.config, adapter.id), 1.0),) if adapter else (),
         )
+
+    def _parallel(self, request: RunRequest) -> int:
+        """Sequences for the drafts of each run in hand; of several runs all alike, so that they share one model."""
+        at_once = self.config.engine.at_once
+        return max(1, request.drafts) if at_once == 1 else at_once * max(DRAFTS_TOGETHER, request.drafts)

@@ -41,6 +41,9 @@ class EngineSettings:
     """-1: by the memory plan. 0: everything on the CPU."""
     threads: int = 0
     """0: one for each physical core."""
+    at_once: int = 1
+    """Runs that the worker has in hand at a time. One waits for its browser while another writes, and what several
+    write is computed together: more sites an hour, each of them later."""
     base_url: str = ""
     """An OpenAI-compatible endpoint instead of the local engine."""
     remote_model: str = ""

@@ -14,7 +14,7 @@ import json
 import secrets
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -235,10 +235,13 @@ class Store:
         )
         return {run_id: (looks, works) for run_id, looks, works in rows}
 
-    def next_queued(self) -> Run | None:
-        """The oldest that a person waits for, else the oldest that a night wants."""
+    def next_queued(self, but: Collection[str] = ()) -> Run | None:
+        """The oldest that a person waits for, else the oldest that a night wants; none of `but`."""
+        marks = ",".join("?" * len(but))
         rows = self._rows(
-            f"SELECT {_RUN} FROM runs WHERE status = 'queued' ORDER BY NOT {_FOR_PEOPLE}, created_at, rowid LIMIT 1"
+            f"SELECT {_RUN} FROM runs WHERE status = 'queued' AND id NOT IN ({marks})"
+            f" ORDER BY NOT {_FOR_PEOPLE}, created_at, rowid LIMIT 1",
+            *but,
         )
         return _run(rows[0]) if rows else None
 

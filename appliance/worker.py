@@ -1,4 +1,4 @@
-"""The worker: takes runs from the queue one at a time, takes each to its end, and exports its best step.
+"""The worker: takes runs from the queue, one or several at a time, takes each to its end, and exports its best step.
 
 One worker per data folder (a lease says which). `generate` runs one inside itself when none is there.
 """
@@ -9,8 +9,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any, Literal, Protocol
 
@@ -161,11 +163,14 @@ def serve_queue(
     stop: threading.Event,
     tell: Tell,
     between: Callable[[], None] = lambda: None,
+    at_once: int = 1,
 ) -> None:
-    """Work on queued runs until `stop` is set. Runs that a dead worker left go first; `between` is called between
-    runs and about once a second while there are none."""
+    """Work on queued runs until `stop` is set, on up to `at_once` at a time. Runs that a dead worker left go first;
+    `between` is called whenever a run may be taken and about twice a second while there is none."""
     with worker_lease(store, workshop, tell):
         store.requeue_orphans()
+        if at_once > 1:
+            _serve_together(store, workshop, stop, tell, between, at_once)
         while not stop.is_set():
             between()
             run = store.next_queued()
@@ -174,6 +179,37 @@ def serve_queue(
                 continue
             tell("run", {"run": run.id, "brief": run.request.brief})
             execute(run, store, workshop, stop, tell, on_stop="queued")
+
+
+def _serve_together(
+    store: Store, workshop: Workshop, stop: threading.Event, tell: Tell, between: Callable[[], None], at_once: int
+) -> None:
+    """Each run in a thread with a connection of its own. A mistake of ours in one of them ends the work, as it does
+    with one at a time; the others go back to the queue."""
+    hands: dict[str, Future[None]] = {}
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            while not stop.is_set():
+                for run_id in [run_id for run_id, hand in hands.items() if hand.done()]:
+                    hands.pop(run_id).result()
+                run = None
+                if len(hands) < at_once:
+                    between()
+                    run = store.next_queued(but=hands)
+                if run is None:
+                    stop.wait(_IDLE_S)
+                    continue
+                tell("run", {"run": run.id, "brief": run.request.brief})
+                hands[run.id] = pool.submit(_in_hand, store.folder, run, workshop, stop, tell)
+        finally:
+            stop.set()
+    for hand in hands.values():
+        hand.result()
+
+
+def _in_hand(home: Path, run: Run, workshop: Workshop, stop: threading.Event, tell: Tell) -> None:
+    with Store(home) as store:
+        execute(run, store, workshop, stop, lambda kind, data: tell(kind, {**data, "run": run.id}), on_stop="queued")
 
 
 @contextmanager

@@ -83,6 +83,8 @@ class Setting:
     code: str
     checks: str
     """SHA-256 over the executable checks; empty where a model judges."""
+    at_once: int = 1
+    """Runs in hand at a time, which decides what their seconds mean."""
 
 
 _Line = TypeVar("_Line", SiteLine, CaseLine)

@@ -4,7 +4,9 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -75,6 +77,7 @@ class _Measurement:
 @click.option("--judge", help="Who decides the cases: checks, or the installed name of a model that clicks.")
 @click.option("--seeds", type=click.IntRange(1, 20), default=1, show_default=True, help="Runs of each site and mode.")
 @click.option("--shard", help="i/n: only each n-th site from the i-th on; `bench merge` puts shards together.")
+@click.option("--at-once", type=click.IntRange(1, 64), help="Runs in hand at a time.  [default: engine.at_once]")
 @click.option("--resume", is_flag=True, help="Go on in --out with the settings that were begun with.")
 @click.option("--checks", "folder", type=click.Path(path_type=Path), help="Checks of your own instead of the shipped.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results; an interrupted run goes on there.")
@@ -90,6 +93,7 @@ def run(
     judge: str | None,
     seeds: int,
     shard: str | None,
+    at_once: int | None,
     resume: bool,
     folder: Path | None,
     out: Path | None,
@@ -103,7 +107,10 @@ def run(
         raise UsageError(f"{results.folder} holds no measurement to go on with; leave out --resume to begin one.")
     if resume and begun is not None:
         suite, mode, judge = suite or begun.suite, mode or ",".join(begun.modes), judge or begun.judge
+        at_once = at_once or begun.at_once
         model, profile, steps = model or begun.model, profile or begun.profile, steps or begun.steps
+    if at_once:
+        config = replace(config, engine=replace(config.engine, at_once=at_once))
     asked = Asked(model or "", profile or "", steps)
     measurement = _measurement(config, results, asked, suite or CHECKED, mode, judge, data, sites, folder)
     which = _shard(shard)
@@ -111,7 +118,7 @@ def run(
     todo = plan(measurement.sites, range(1, seeds + 1), results.done(), which)
     with Store(config.home) as store, stop_on_signals() as stop, worker_lease(store, RealWorkshop(config), _quiet):
         try:
-            _work(measurement, todo, StoredMaker(store, config, stop, asked))
+            _work(measurement, todo, stop)
         except Stopped:
             say(f"stopped; the same command goes on in {results.folder}")
             return 130
@@ -162,6 +169,7 @@ def _measurement(
         token_budget=request.token_budget,
         code=code_digest(),
         checks=_checks_digest(folder) if by == BY_CHECKS else "",
+        at_once=config.engine.at_once,
     )
     return _Measurement(config, results, asked, setting, chosen, checks)
 
@@ -211,15 +219,41 @@ def _shard(text: str | None) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _work(measurement: _Measurement, todo: Sequence[tuple[str, int]], maker: StoredMaker) -> None:
-    """A model that judges is loaded once, when all sites are made: both may not fit beside each other."""
-    modes, results = measurement.setting.modes, measurement.results
-    if measurement.setting.judge != BY_CHECKS:
-        for n, (site, seed) in enumerate(todo, 1):
-            say(f"made {n} of {len(todo)}: site {site}, seed {seed}")
-            make_site(measurement.sites[site], seed, modes, maker, FIXED)
-    if not todo:
-        return
+def _work(measurement: _Measurement, todo: Sequence[tuple[str, int]], stop: threading.Event) -> None:
+    """A model that judges is loaded once, when all sites are made: both may not fit beside each other. Raises Stopped
+    when the user stopped it, with what is finished kept."""
+    modes, results, config = measurement.setting.modes, measurement.results, measurement.config
+    workshop = RealWorkshop(config)
+    writes = threading.Lock()
+
+    def each(do: Callable[[BenchSite, int, StoredMaker], None]) -> None:
+        """Several at once, each with a connection of its own."""
+
+        def one(key: tuple[str, int]) -> None:
+            if stop.is_set():
+                raise Stopped
+            with Store(config.home) as store:
+                do(measurement.sites[key[0]], key[1], StoredMaker(store, config, stop, workshop, measurement.asked))
+
+        with ThreadPoolExecutor(config.engine.at_once) as pool:
+            hands = [pool.submit(one, key) for key in todo]
+            try:
+                for hand in as_completed(hands):
+                    hand.result()
+            except BaseException:
+                stop.set()
+                raise
+
+    def make(site: BenchSite, seed: int, maker: StoredMaker) -> None:
+        make_site(site, seed, modes, maker, FIXED)
+        say(f"made: site {site.id}, seed {seed}")
+
+    def measure(site: BenchSite, seed: int, maker: StoredMaker) -> None:
+        lines, cases = measure_site(site, seed, modes, maker, FIXED, judge, keep)
+        with writes:
+            results.add([replace(line, code=measurement.setting.code) for line in lines], cases)
+        told = ", ".join(f"{line.mode} {100 * line.accuracy:.0f} %, {line.tokens} tokens" for line in lines)
+        say(f"{len(results.done())} done: site {site.id}, seed {seed}: {told}")
 
     def keep(line: SiteLine, picture: bytes) -> None:
         if picture:
@@ -227,12 +261,13 @@ def _work(measurement: _Measurement, todo: Sequence[tuple[str, int]], maker: Sto
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(picture)
 
+    if not todo:
+        return
+    say(f"{len(todo)} to do")
+    if measurement.setting.judge != BY_CHECKS:
+        each(make)
     with _judge(measurement) as judge:
-        for n, (site, seed) in enumerate(todo, 1):
-            say(f"{n} of {len(todo)}: site {site}, seed {seed}")
-            lines, cases = measure_site(measurement.sites[site], seed, modes, maker, FIXED, judge, keep)
-            results.add([replace(line, code=measurement.setting.code) for line in lines], cases)
-            say("   " + ", ".join(f"{line.mode} {100 * line.accuracy:.0f} %, {line.tokens} tokens" for line in lines))
+        each(measure)
 
 
 @contextmanager

@@ -62,6 +62,7 @@ class StoredMaker:
     store: Store
     config: Config
     stop: threading.Event
+    workshop: RealWorkshop
     asked: Asked = Asked()
 
     def make(self, kind: Kind, brief: str, seed: int) -> Made:
@@ -78,8 +79,9 @@ class StoredMaker:
         run = same[0] if same else self.store.add_run(request)
         if run.status != "done":
             with EnergyMeter() as meter:
-                execute(run, self.store, RealWorkshop(self.config), self.stop, lambda *_: None, on_stop="stopped")
-            self.store.add_event(run.id, ENERGY, {"watt_hours": meter.watt_hours})
+                execute(run, self.store, self.workshop, self.stop, lambda *_: None, on_stop="stopped")
+            alone = self.config.engine.at_once == 1  # else others had a part in what was metered
+            self.store.add_event(run.id, ENERGY, {"watt_hours": meter.watt_hours if alone else None})
             if self.stop.is_set():
                 raise Stopped
         return Made(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -16,9 +17,12 @@ from appliance.worker import serve_queue, stop_on_signals
 
 
 @click.command()
-def command() -> None:
-    """Work on queued runs until stopped by Ctrl-C or SIGTERM; the run in hand goes back to the queue."""
+@click.option("--at-once", type=click.IntRange(1, 64), help="Runs in hand at a time.  [default: engine.at_once]")
+def command(at_once: int | None) -> None:
+    """Work on queued runs until stopped by Ctrl-C or SIGTERM; what is in hand goes back to the queue."""
     config, _ = load_config(os.environ)
+    if at_once:
+        config = replace(config, engine=replace(config.engine, at_once=at_once))
     with Store(config.home) as store, stop_on_signals() as stop, NightWatch(store, _tell) as watch:
         say(f"worker on {config.home}; stop it with Ctrl-C")
         champion = ChampionWatch(store, _tell)
@@ -27,20 +31,22 @@ def command() -> None:
             champion()
             watch()
 
-        serve_queue(store, RealWorkshop(config), stop, _tell, between)
+        serve_queue(store, RealWorkshop(config), stop, _tell, between, config.engine.at_once)
 
 
 def _tell(kind: str, data: Mapping[str, Any]) -> None:
+    """Where several runs are in hand, each line names its own."""
+    who = f"{data['run']}: " if "run" in data else ""
     match kind:
         case "run":
             say(f"run {data['run']}: {data['brief'][:80]}")
         case "step":
-            say(f"  step {data['n']}")
+            say(f"  {who}step {data['n']}")
         case "ended":
-            say(f"  {data['status']}: {data['reason']}")
+            say(f"  {who}{data['status']}: {data['reason']}")
         case "warning":
-            say(f"  ! {data['text']}")
+            say(f"  {who}! {data['text']}")
         case "error":
-            say(f"  failed: {data['error']}")
+            say(f"  {who}failed: {data['error']}")
         case _:
             pass

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 
 import builders
 import pytest
-from rooms import LocalRooms, ScriptedWorkshop, request
+from rooms import GOOD, LocalRooms, ScriptedWorkshop, fenced, request
 
 from appliance import requests
 from appliance.errors import PartMissing
@@ -155,3 +156,57 @@ def test_a_site_begins_when_the_trainer_has_made_way(store):
 
     execute(run, store, Opened([]), threading.Event(), told, on_stop="queued")
     assert begun == [None]
+
+
+def test_several_runs_are_worked_on_at_a_time_and_each_ends_as_alone(store):
+    runs = [store.add_run(request("strong", steps=1)) for _ in range(3)]
+    met, told = threading.Barrier(2), []
+
+    class Meeting(ScriptedWorkshop):
+        @contextmanager
+        def parts(self, run, own_store, cancelled, tell):
+            if run.id != runs[2].id:
+                met.wait(20)  # never passed unless two are in hand
+            with super().parts(run, own_store, cancelled, tell) as parts:
+                yield parts
+
+    stop = threading.Event()
+
+    def hear(kind, data):
+        told.append((kind, data.get("run")))
+        if [kind for kind, _ in told].count("ended") == 3:
+            stop.set()
+
+    serve_queue(store, Meeting([fenced(GOOD)] * 3), stop, hear, at_once=2)
+    assert [store.run(run.id).status for run in runs] == ["done"] * 3
+    assert {run for kind, run in told if kind == "step"} == {run.id for run in runs}, "each line names its run"
+
+
+def test_a_stop_puts_all_that_is_in_hand_back_into_the_queue(store):
+    runs = [store.add_run(request("strong", steps=9)) for _ in range(2)]
+    stop, met = threading.Event(), threading.Barrier(2, action=lambda: stop.set())
+
+    class Stopping(ScriptedWorkshop):
+        @contextmanager
+        def parts(self, run, own_store, cancelled, tell):
+            met.wait(20)
+            with super().parts(run, own_store, cancelled, tell) as parts:
+                yield parts
+
+    serve_queue(store, Stopping([fenced(GOOD)]), stop, lambda *_: None, at_once=2)
+    assert [store.run(run.id).status for run in runs] == ["queued"] * 2
+
+
+def test_a_mistake_of_ours_in_one_of_several_ends_the_work_and_is_told(store):
+    run, other = store.add_run(request()), store.add_run(request("strong", steps=1))
+
+    class Broken(ScriptedWorkshop):
+        def parts(self, asked, *more):
+            if asked.id == run.id:
+                raise AssertionError("a mistake")
+            return super().parts(asked, *more)
+
+    with pytest.raises(AssertionError):
+        serve_queue(store, Broken([fenced(GOOD)]), threading.Event(), lambda *_: None, at_once=2)
+    assert store.run(run.id).status == "failed"
+    assert store.run(other.id).status in ("queued", "done")
