@@ -27,27 +27,36 @@ class GenerateSettings:
     """What `generate` does when nothing else is said. 0 means: as the profile says."""
 
     model: str = "qwen2.5-coder-1.5b"
+    """The installed model that writes; `appliance models list` names those that are here."""
     profile: str = ""
-    """Empty means the profile that the model's catalog entry names."""
+    """How the model is used. Empty means the profile that the model's catalog entry names."""
     stack: Literal["static", "vite-react"] = "static"
+    """What kind of site is written: plain HTML, CSS and JavaScript, or React with a build."""
     steps: int = 0
+    """The most steps that a site gets."""
     drafts: int = 0
+    """How many drafts of the first step are written together."""
     context_tokens: int = 0
+    """How many tokens the model may have before it: brief, files and answer together."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
+    """Where the model runs."""
+
     gpu_layers: int = -1
-    """-1: by the memory plan. 0: everything on the CPU."""
+    """How many layers lie on the graphics card. -1: by the memory plan. 0: everything on the CPU."""
     threads: int = 0
-    """0: one for each physical core."""
+    """Threads of the local engine. 0: one for each physical core."""
     at_once: int = 1
     """Runs that the worker has in hand at a time. One waits for its browser while another writes, and what several
     write is computed together: more sites an hour, each of them later."""
     base_url: str = ""
     """An OpenAI-compatible endpoint instead of the local engine."""
     remote_model: str = ""
+    """The name by which that endpoint knows the model; needed with `engine.base_url`."""
     remote_context_tokens: int = 32768
+    """The context that the endpoint serves the model with."""
     remote_sees: bool = False
     """Whether the remote model can be shown pictures."""
 
@@ -67,9 +76,14 @@ class JudgeSettings:
 
 @dataclass(frozen=True, slots=True)
 class SandboxSettings:
+    """What one site may use while it runs."""
+
     memory_mib: int = 1024
+    """Memory of a site's container in MiB."""
     pids: int = 256
+    """Processes and threads that a site may have at once."""
     cpus: float = 2.0
+    """Processors' worth of time that a site may use."""
     run_untrusted_code_without_minimum_walls: bool = False
     """Run what models wrote even where this machine lacks walls that every site must have (docs/sandbox.md)."""
 
@@ -79,15 +93,19 @@ class UiSettings:
     """Where `appliance serve` listens. On any address but loopback it wants a password and TLS files."""
 
     host: str = "127.0.0.1"
+    """The address to listen on; others can reach any but 127.0.0.1."""
     port: int = 8731
+    """The interface's own port."""
     preview_port: int = 8732
     """Sites are shown from this port, never from the interface's own origin."""
     names: str = ""
     """Host names, separated by commas, by which the interface may be called besides its address and localhost."""
     tls_cert: str = ""
+    """The certificate's file (PEM)."""
     tls_key: str = ""
+    """The file of its private key (PEM)."""
     threads: int = 96
-    """Each open page that watches a run holds one."""
+    """Requests that are answered at once; each open page that watches a run holds one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +121,20 @@ class TrainingSettings:
     gate_briefs: int = 8
     """How many held-out briefs a new adapter is compared on."""
     gate_seeds: int = 2
+    """How many sites of each held-out brief both sides make."""
     updates: int = 2
+    """How many updates a night makes."""
     lessons: Literal["auto", "warm start", "step grpo", "both"] = "auto"
     """Whether updates imitate the best or follow the step rewards; `auto` goes by the stage, `both` does one of the
     first and then the other."""
     max_tokens: int = 0
     """Most tokens of a reply on a night; 0: as the profile says."""
     learning_rate: float = 1e-5
+    """Of updates that follow the step rewards; those that imitate take ten times as much."""
     rank: int = 32
+    """The adapter's rank: how much an adapter can hold, and how large it is."""
     max_watts: float = 0.0
-    """What a graphics card may draw while it trains; 0: whatever it likes."""
+    """What a graphics card may draw while it trains, in watts; 0: whatever it likes."""
     base: Literal["auto", "gguf", "int8", "bf16", "nf4", "fp32"] = "auto"
     """What the trainer keeps the frozen weights in; `auto` takes the served blocks where they fit."""
 

@@ -15,17 +15,27 @@ from appliance.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Profile:
+    """How a model is used."""
+
     name: str
     writing: Literal["page", "files", "bolt"]
     """One HTML page in a fence, `<file>` tags with edits, or the paper's bolt tags."""
     strategy: Literal["drafts", "stepwise"]
+    """Drafts, then repairs of one finding at a time; or the paper's conversation, step by step."""
     drafts: int
+    """How many drafts of the first step are written together."""
     steps: int
+    """The most steps that a site gets."""
     context_tokens: int
+    """The context that the model is loaded with, as far as the model allows it."""
     max_tokens: int
+    """Most tokens of one reply."""
     temperature: float
+    """How freely tokens are drawn; 0 takes the likeliest."""
     top_p: float
+    """Only the likeliest tokens that make up this share are drawn from; 1 is all."""
     repeat_penalty: float
+    """Above 1, what was just said becomes less likely."""
     checklist: Literal["model", "rules"] = "model"
     """Who derives the acceptance tests: the coder model under a schema, or the brief's own sentences."""
     token_budget: int = 0

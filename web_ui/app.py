@@ -19,7 +19,7 @@ from appliance.config import Config, Origin
 from appliance.errors import ApplianceError
 from appliance.likeness import MOST_BYTES
 from models.errors import ModelError
-from web_ui import bench, files, login, machine, pages, runs
+from web_ui import bench, files, login, machine, manual, pages, runs
 from web_ui.cards import LineCounts, signed
 from web_ui.desk import Desk, status_of
 from web_ui.events import Bell
@@ -53,7 +53,7 @@ def create_app(
     app.extensions["desk"] = Desk(config, tuple(origins), pool, Bell(pool), previews, LineCounts(), Jobs(command))
     app.before_request(_allow_files)
     protect(app, config.ui, config.home, frame_sources(config.ui), tries)
-    for blueprint in (pages.views, runs.views, files.views, machine.views, bench.views, login.views):
+    for blueprint in (pages.views, runs.views, files.views, machine.views, bench.views, login.views, manual.views):
         app.register_blueprint(blueprint)
     _speak(app)
     _answer_errors(app)

@@ -17,7 +17,7 @@ from appliance.store import Store
 
 @click.command()
 @click.argument("brief")
-@click.option("--profile", help="How the model is used; see `appliance config show`.")
+@click.option("--profile", help="How the model is used: small, strong, paper or one of your own.")
 @click.option("--model", help="An installed model; see `appliance models list`.")
 @click.option("--base-url", help="An OpenAI-compatible endpoint instead of the local engine.")
 @click.option("--steps", type=click.IntRange(1, 200), help="The most steps that may be made.")

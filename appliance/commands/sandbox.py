@@ -12,6 +12,14 @@ from sandbox.container import Stack
 from sandbox.image import build_image, image_name, load_image, save_image
 from sandbox.probes import run_probes
 
+_stack_option = click.option(
+    "--stack",
+    type=click.Choice(["static", "vite-react"]),
+    default="static",
+    show_default=True,
+    help="Which kind of site the image is for.",
+)
+
 
 @click.group()
 def command() -> None:
@@ -19,7 +27,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--stack", type=click.Choice(["static", "vite-react"]), default="static", show_default=True)
+@_stack_option
 @click.option(
     "--base", default="", help="An image that is on this machine to build on, such as an official node image."
 )
@@ -37,7 +45,7 @@ def build(stack: str, base: str, as_json: bool) -> None:
 
 @command.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--stack", type=click.Choice(["static", "vite-react"]), default="static", show_default=True)
+@_stack_option
 def save(file: Path, stack: str) -> None:
     """Write a stack's image into FILE, for a machine without a network."""
     config, _ = load_config(os.environ)
