@@ -20,7 +20,7 @@ from markdown_it.token import Token
 
 views = Blueprint("manual", __name__)
 INDEX = "index.md"
-_SHOWN_AS_FILES = frozenset({".png", ".svg", ".json", ".jsonl"})
+_SUFFIXES = frozenset({".md", ".png", ".svg", ".json", ".jsonl"})
 _KEPT_S = 3600
 
 
@@ -60,24 +60,21 @@ def index() -> str:
 
 @views.get("/manual/<path:name>")
 def file(name: str) -> str | Response:
+    if name not in names():
+        abort(404)
     suffix = PurePosixPath(name).suffix
     if suffix == ".md":
         return _shown(name)
-    if suffix not in _SHOWN_AS_FILES:
-        abort(404)
     mimetype = "text/plain" if suffix.startswith(".json") else None
     return send_from_directory(folder(), name, mimetype=mimetype, max_age=_KEPT_S)
 
 
 def _shown(name: str) -> str:
-    text = _text(name)
-    if text is None:
-        abort(404)
     order = list(reading_order().items())
     at = next((n for n, (one, _) in enumerate(order) if one == name), None)
     return render_template(
         "manual.html",
-        page=render(text, name),
+        page=page(name),
         name=name,
         order=order,
         before=order[at - 1] if at else None,
@@ -87,17 +84,18 @@ def _shown(name: str) -> str:
 
 def reading_order() -> dict[str, str]:
     """Page → what the index calls it: the index itself, then the pages that it links to, in its order."""
-    index_ = render(_text(INDEX) or "", INDEX)
+    index_ = page(INDEX)
     pages = {link.target: link.words for link in index_.links if link.target.endswith(".md")}
     return {INDEX: index_.title, **pages}
 
 
-def _text(name: str) -> str | None:
-    """A page's source; None where there is no such page in the manual."""
-    path = (folder() / name).resolve()
-    if not path.is_relative_to(folder().resolve()) or not path.is_file():
-        return None
-    return path.read_text("utf-8")
+def names() -> set[str]:
+    """All files of the manual: an address is one of these or nothing."""
+    return {path.relative_to(folder()).as_posix() for path in folder().rglob("*") if path.suffix in _SUFFIXES}
+
+
+def page(name: str) -> Page:
+    return render((folder() / name).read_text("utf-8"), name)
 
 
 @cache

@@ -29,6 +29,7 @@ PAGES = {
     **{"preview": "/runs/{run}/preview", "code": "/runs/{run}/code", "tests": "/runs/{run}/tests"},
     **{"logs": "/runs/{run}/logs", "models": "/machine/models", "sandbox": "/machine/sandbox"},
     **{"training": "/machine/training", "settings": "/machine/settings", "disk": "/machine/disk"},
+    **{"manual": "/manual/", "manual-commands": "/manual/commands.md", "manual-picture": "/manual/architecture.md"},
     **{"help": "/help", "error": "/runs/nobody", "login": "/login"},
 }
 
