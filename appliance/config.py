@@ -66,7 +66,7 @@ class JudgeSettings:
     """Who looks and clicks. A model does so only for roles in which `appliance models check` qualified it."""
 
     model: str = ""
-    """An installed model, best one that sees; empty: the model that writes."""
+    """An installed model, at best one that sees; empty: the model that writes."""
     votes: int = 1
     """How often each opinion is asked for; the median counts."""
     pairwise: bool = False

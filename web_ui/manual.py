@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ views = Blueprint("manual", __name__)
 INDEX = "index.md"
 _SUFFIXES = frozenset({".md", ".png", ".svg", ".json", ".jsonl"})
 _KEPT_S = 3600
+_LONG_NAME_CHARS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +120,21 @@ def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     parser.add_render_rule("table_open", lambda *_: '<div class="scroll" tabindex="0">\n<table>\n')
     parser.add_render_rule("table_close", lambda *_: "</table>\n</div>\n")
+    parser.add_render_rule("code_inline", _words_of_code)
     for kind in ("fence", "code_block"):
-        parser.add_render_rule(kind, _code)
+        parser.add_render_rule(kind, _lines_of_code)
     return parser
 
 
-def _code(_: object, tokens: Sequence[Token], at: int, *__: object) -> str:
-    escaped = tokens[at].content.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return f'<pre tabindex="0"><code>{escaped}</code></pre>\n'
+def _lines_of_code(_: object, tokens: Sequence[Token], at: int, *__: object) -> str:
+    return f'<pre tabindex="0"><code>{escape(tokens[at].content)}</code></pre>\n'
+
+
+def _words_of_code(_: object, tokens: Sequence[Token], at: int, *__: object) -> str:
+    """Long names may be broken where their parts end, so that a column of them does not push the others away."""
+    text = tokens[at].content
+    parts = re.split(r"(?<=[/_:=])", text) if len(text) > _LONG_NAME_CHARS else [text]
+    return f"<code>{'<wbr>'.join(map(escape, parts))}</code>"
 
 
 def _give_anchors(tokens: Sequence[Token]) -> Iterator[Heading]:

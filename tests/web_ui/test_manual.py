@@ -123,6 +123,8 @@ def test_numbers_stand_right_without_a_style_and_code_is_shown_as_it_is():
     assert '<td class="number">1</td>' in page.html
     assert "<code>x|y</code>" in page.html
     assert "<code>&lt;i&gt; &amp; [a](b)" in page.html
+    broken = "<code>tests/<wbr>web_<wbr>ui/<wbr>test_<wbr>manual.py</code>"
+    assert broken in render("`tests/web_ui/test_manual.py`", "a.md").html
 
 
 def names_in(wheel):
