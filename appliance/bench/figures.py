@@ -14,7 +14,7 @@ from typing import Any
 
 from appliance.bench.modes import Mode
 from appliance.bench.results import CaseLine, SiteLine
-from appliance.bench.statistics import bootstrap_interval, wilson
+from appliance.bench.statistics import bootstrap_interval, clustered_interval, wilson
 from appliance.errors import UsageError
 
 POINTS: Mapping[str, float] = {"YES": 1.0, "PARTIAL": 0.5, "NO": 0.0}
@@ -47,8 +47,7 @@ def figures(lines: Lines) -> dict[str, Any]:
     started = [line for line in sites if line.step is not None]
     opened = [line for line in sites if line.console_clean is not None]
     valid = sum(line.valid for line in sites)
-    per_site = _by_site(cases)
-    low, high = bootstrap_interval([sum(points) / len(points) for points in per_site.values()], seed=_SEED)
+    low, high = clustered_interval(list(_by_site(cases).values()), seed=_SEED)
     return {
         "accuracy": _share(sum(POINTS[case.verdict] for case in cases), len(cases)),
         "interval": [round(low, 4), round(high, 4)],

@@ -55,7 +55,8 @@ class SiteLine:
     code: str = ""
     """Which code made it, by `made_by.code_digest`."""
     category: str = ""
-    prompt_tokens: int = 0
+    prompt_tokens: int | None = None
+    """None in measurements of before they were counted."""
     console_clean: bool | None = None
     """Nothing thrown, nothing missing, nothing reported on the console; None where no page was opened."""
     appearance_judge: str = ""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from statistics import fmean
 
-__all__ = ["bootstrap_interval", "wilson"]
+__all__ = ["bootstrap_interval", "clustered_interval", "wilson"]
 
 Z_95 = 1.959963984540054
 
@@ -31,9 +30,23 @@ def bootstrap_interval(
 
     The cases of a site share its page, so that they are no independent evidence. The same seed gives the same interval.
     """
-    if not differences:
+    return clustered_interval([[difference] for difference in differences], seed, level=level, draws=draws)
+
+
+def clustered_interval(
+    clusters: Sequence[Sequence[float]], seed: int, *, level: float = 0.95, draws: int = 10_000
+) -> tuple[float, float]:
+    """Percentile interval of the mean over all values when whole clusters are drawn: a site brings all of its cases.
+
+    Raises ValueError where there is nothing to draw from."""
+    sums = [(sum(values), len(values)) for values in clusters if values]
+    if not sums:
         raise ValueError("There is no site to draw from.")
     chance = random.Random(seed)
-    means = sorted(fmean(chance.choices(differences, k=len(differences))) for _ in range(draws))
+    means = []
+    for _ in range(draws):
+        drawn = chance.choices(sums, k=len(sums))
+        means.append(sum(value for value, _ in drawn) / sum(count for _, count in drawn))
+    means.sort()
     tail = (1 - level) / 2
     return means[math.floor(tail * (draws - 1))], means[math.ceil((1 - tail) * (draws - 1))]

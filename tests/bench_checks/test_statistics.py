@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.bench.chosen import chosen_sites
-from appliance.bench.statistics import bootstrap_interval, wilson
+from appliance.bench.statistics import bootstrap_interval, clustered_interval, wilson
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,11 @@ def test_no_sites_have_no_interval():
 def test_the_rule_takes_each_quarter_of_a_category():
     sites = [(f"{n:02}", "shop") for n in reversed(range(10))] + [(f"9{n}", "blog") for n in range(4)]
     assert chosen_sites(sites) == ("00", "02", "05", "07", "90", "91", "92", "93")
+
+
+def test_a_site_brings_all_of_its_cases():
+    """Ten cases of one site weigh ten times one case of another, and are no ten pieces of evidence."""
+    low, high = clustered_interval([[1.0] * 10, [0.0]], seed=1)
+    assert (low, high) == (0.0, 1.0)
+    with pytest.raises(ValueError, match="no site"):
+        clustered_interval([[]], seed=1)
