@@ -99,10 +99,13 @@ class Bench:
     """The temporary folder of the jobs, for nothing else."""
     is_local: bool = False
     is_short: bool = False
+    engine: Path | None = None
+    """A GGUF that a real engine holds beside the scripted answers, to be killed."""
 
     @property
     def options(self) -> tuple[str, ...]:
-        return ("--local",) * self.is_local + ("--short",) * self.is_short
+        engine = ("--engine", str(self.engine)) if self.engine else ()
+        return ("--local",) * self.is_local + ("--short",) * self.is_short + engine
 
     def clear(self) -> None:
         for path in self.home.glob("*"):
@@ -202,6 +205,11 @@ def check_end(bench: Bench, done: Attempt, whole: Mapping[str, list[Any]], tally
     left = left_by(bench.home)
     for key, expected in whole.items():
         tally.note("lost", int(left[key] != expected), f"{how}: {key} {json.dumps(left[key])[:300]}")
+    check_left(bench, tally, how)
+
+
+def check_left(bench: Bench, tally: Tally, how: str) -> None:
+    """A sound database, and nothing left over."""
     found = integrity(bench.home)
     tally.note("damaged", int(found != "ok"), f"{how}: {found}")
     orphans = left_over(bench)

@@ -4,22 +4,25 @@ Two sites, one by drafts and repairs and one step by step, written by a scripted
 explorer, grades, store and exports are real. `--short` makes one site, `--local` takes rooms without walls. It says
 `up SECONDS` by the machine's clock when a site runs, `step RUN N` after each commit, with `--list` also `point NAME` at
 each point, and `over` at the end. Called again it goes on, as the worker does, and with `--again` failed sites do too.
-`--say FILE` says it all there. With `--wait` it makes what others ask for, until SIGTERM.
+With `--engine GGUF` a real engine writes two tokens before each scripted answer, and its process is killed at the point
+after `--engine-at`, which is said as `shot`. `--say FILE` says it all there. With `--wait` it makes what others ask
+for, until SIGTERM.
 """
 
 import argparse
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from appliance.agent import Parts
 from appliance.assembly import RealRooms, podman_settings
-from appliance.chaos.points import Point, die_at, on_points
+from appliance.chaos.points import Point, at_point, die_at, on_points
 from appliance.config import Config, load_config
 from appliance.errors import ApplianceError
 from appliance.explorer import explore
@@ -33,6 +36,8 @@ from appliance.steps import RunRequest
 from appliance.store import Run, Store
 from appliance.worker import serve_queue, stop_on_signals
 from models.chat import ChatMessage, Sampling
+from models.errors import ModelError
+from models.llama import LlamaChild, LlamaSettings
 from models.scripted import Reply, ScriptedModel
 from sandbox.browser import Browser, BrowserSettings
 from sandbox.container import Container, ContainerSettings
@@ -85,8 +90,8 @@ class LocalRooms:
 class Rehearsal:
     """The workshop of a broken job."""
 
-    def __init__(self, config: Config, home: Path, *, local: bool) -> None:
-        self._config, self._home, self._local = config, home, local
+    def __init__(self, config: Config, home: Path, *, local: bool, engine: LlamaChild | None = None) -> None:
+        self._config, self._home, self._local, self._engine = config, home, local, engine
 
     def reap(self) -> None:
         remove_dead(self._home)
@@ -102,7 +107,14 @@ class Rehearsal:
         rooms: Rooms = LocalRooms() if self._local else RealRooms(self._config)
         if not self._local:
             build_image("static", podman_settings(self._config), lambda text: tell("stage", {"stage": text}))
-        with ScriptedModel(script_of(run.request.profile)) as model:
+        script = script_of(run.request.profile)
+
+        def reply(messages: Sequence[ChatMessage], sampling: Sampling) -> str:
+            if self._engine is not None:
+                self._engine.chat([ChatMessage("user", "Go.")], Sampling(max_tokens=2))
+            return script(messages, sampling)
+
+        with ScriptedModel(reply) as model:
             yield Parts(
                 store=store,
                 model=model,
@@ -154,6 +166,8 @@ def main() -> None:
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--at", nargs=2, metavar=("NAME", "NTH"))
+    parser.add_argument("--engine", type=Path)
+    parser.add_argument("--engine-at", nargs=2, metavar=("NAME", "NTH"))
     parser.add_argument("--say", type=Path)
     parser.add_argument("--wait", action="store_true")
     parser.add_argument("--again", action="store_true")
@@ -168,14 +182,30 @@ def main() -> None:
         on_points(lambda name: say(f"point {name}"))
     if options.at:
         die_at(Point(options.at[0], int(options.at[1])))
-    try:
-        workshop = Rehearsal(config, options.home, local=options.local)
-        if options.wait:
-            with Store(options.home) as store, stop_on_signals() as stop:
-                return serve_queue(store, workshop, stop, lambda kind, data: None)
-        do_job(options.home, workshop, say, SHORT_JOB if options.short else JOBS, again=options.again)
-    except ApplianceError as error:
-        sys.exit(f"appliance: {error}")
+    with ExitStack() as stack:
+        try:
+            engine = _engine(options.engine, stack)
+            if options.engine_at:
+                at_point(Point(options.engine_at[0], int(options.engine_at[1])), lambda: _shoot(engine, say))
+            workshop = Rehearsal(config, options.home, local=options.local, engine=engine)
+            if options.wait:
+                with Store(options.home) as store, stop_on_signals() as stop:
+                    return serve_queue(store, workshop, stop, lambda kind, data: None)
+            do_job(options.home, workshop, say, SHORT_JOB if options.short else JOBS, again=options.again)
+        except (ApplianceError, ModelError) as error:
+            sys.exit(f"appliance: {error}")
+
+
+def _engine(gguf: Path | None, stack: ExitStack) -> LlamaChild | None:
+    if gguf is None:
+        return None
+    return stack.enter_context(LlamaChild(LlamaSettings(gguf, context_tokens=4096, threads=1)))
+
+
+def _shoot(engine: LlamaChild | None, say: Callable[[str], None]) -> None:
+    if engine is not None and engine.process_id is not None:
+        os.kill(engine.process_id, signal.SIGKILL)
+        say("shot")
 
 
 if __name__ == "__main__":

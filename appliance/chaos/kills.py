@@ -7,7 +7,7 @@ there once, the same as in a whole job, and nothing that a dead process held may
 import random
 from collections.abc import Callable, Mapping
 
-from appliance.chaos.bench import Attempt, Bench, Tally, check_between, check_end
+from appliance.chaos.bench import Attempt, Bench, Tally, check_between, check_end, check_left, left_by
 from appliance.chaos.points import Point
 
 
@@ -42,6 +42,35 @@ def kill_at_random(
         return bench.attempt(after_s=luck.uniform(0.1, job_s)) if tally.kills < goal else None
 
     _chains(bench, broken, tally, lambda: tell(f"{goal - tally.kills} kills at random to go"))
+
+
+def kill_engines(
+    bench: Bench, points: Mapping[str, int], each: int, seed: int, tally: Tally, tell: Callable[[str], None]
+) -> None:
+    """The process of the model dies where the worker stands at a point. It may cost the step in hand, or the run that
+    has none yet, which then says so and goes on when it is asked to; never the worker."""
+    luck = random.Random(seed)
+    todo = [Point(name, luck.randint(1, count)) for name, count in points.items() for _ in range(each)]
+    luck.shuffle(todo)
+    tally.points += len(points)
+    for n, point in enumerate(todo):
+        how = f"the engine dies at {point.name}, {point.nth}"
+        bench.clear()
+        done = bench.attempt("--engine-at", point.name, str(point.nth))
+        tally.kills += done.said.count("shot")
+        check_between(bench, done, tally, how)
+        statuses = [status for status, _, _ in left_by(bench.home)["runs"]] if done.code == 0 else []
+        if "failed" in statuses:
+            told = [line for line in done.said if line.startswith("error") and "The engine of" in line]
+            tally.note("unnamed", int(not told), f"{how}: {done.said[-5:]}")
+            done = bench.attempt("--again")
+            check_between(bench, done, tally, how)
+            statuses = [status for status, _, _ in left_by(bench.home)["runs"]]
+        ended = done.said[-1:] == ("over",) and statuses and set(statuses) == {"done"}
+        tally.note("unnamed", int(not ended), f"{how}: exit code {done.code}, {statuses}: {done.error[-300:]}")
+        check_left(bench, tally, how)
+        if n % 25 == 0:
+            tell(f"{len(todo) - n} kills of the engine to go")
 
 
 def _chains(bench: Bench, broken: Callable[[], Attempt | None], tally: Tally, tell: Callable[[], None]) -> None:

@@ -59,12 +59,17 @@ def _place(frame: FrameType | None) -> str:
 
 def die_at(point: Point) -> None:
     """From now on this process ends at `point` as by `kill -9`."""
+    at_point(point, lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def at_point(point: Point, do: Callable[[], None]) -> None:
+    """Once."""
     left = Counter({point.name: point.nth})
 
     def reached(name: str) -> None:
         if name == point.name:
             left[name] -= 1
             if left[name] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                do()
 
     on_points(reached)

@@ -13,12 +13,13 @@ import click
 from appliance.chaos.bench import Bench, Tally, check_end, points_of
 from appliance.chaos.disk import build_disk
 from appliance.chaos.disks import cut_power, fail_writes
-from appliance.chaos.kills import kill_at_points, kill_at_random
+from appliance.chaos.kills import kill_at_points, kill_at_random, kill_engines
 from appliance.chaos.soak import soak, stop_often
 from appliance.config import load_config
 from appliance.output import json_option, print_json, print_table, say
+from models.tiny import write_tiny_gguf
 
-TRIALS = ("points", "random", "writes", "power", "soak", "stops")
+TRIALS = ("points", "engines", "random", "writes", "power", "soak", "stops")
 
 
 @click.command()
@@ -48,6 +49,10 @@ def command(
         trials = (only or TRIALS) if chaos else ()
         if "points" in trials:
             kill_at_points(bench, points_of(done), each, seed, tally, say)
+        if "engines" in trials:
+            gguf = write_tiny_gguf(folder / "tiny.gguf")
+            attended = dataclasses.replace(bench, is_local=True, engine=gguf)
+            kill_engines(attended, points_of(attended.whole()[0]), each, seed, tally, say)
         if "random" in trials:
             kill_at_random(bench, kills, done.seconds, seed, tally, say)
         short = dataclasses.replace(bench, is_local=True, is_short=True)

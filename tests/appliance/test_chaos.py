@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ import pytest
 from appliance.chaos.bench import Bench, Tally, check_between, check_end, points_of
 from appliance.chaos.disk import Change, Fault, after_power_cut, build_disk, variables
 from appliance.chaos.disks import cut_power, fail_writes
-from appliance.chaos.kills import kill_at_points, kill_at_random
+from appliance.chaos.kills import kill_at_points, kill_at_random, kill_engines
+from models.tiny import write_tiny_gguf
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,16 @@ def test_kills_at_any_moment_too(bench):
     kill_at_random(bench, 3, 3.0, 1, tally, quiet)
     assert tally.told == []
     assert tally.kills == 3
+
+
+def test_an_engine_that_dies_costs_the_worker_nothing(bench, tmp_path):
+    attended = replace(bench, engine=write_tiny_gguf(tmp_path / "tiny.gguf"))
+    points = points_of(attended.whole()[0])
+    chosen = {name: points[name] for name in points if name.endswith(("begin", "add_completion", "free_name"))}
+    tally = Tally()
+    kill_engines(attended, chosen, 1, 1, tally, quiet)
+    assert tally.told == []
+    assert 0 < tally.kills <= len(chosen), "where no engine lives any more there is none to kill"
 
 
 def test_what_is_lost_or_doubled_or_left_over_is_found(bench):
