@@ -35,8 +35,8 @@ from models.fetch import InstalledModel
 from models.hardware import detect_hardware, engine_in_use
 from models.lending import Lending
 from models.llama import LlamaChild, LlamaSettings
-from models.openai import OpenAIChat
 from models.residency import LentModel
+from models.router import remote_model
 from sandbox.browser import Browser, BrowserSettings
 from sandbox.container import Container, ContainerSettings
 from sandbox.errors import SandboxError
@@ -157,7 +157,11 @@ class RealWorkshop:
         adapter = self._adapter(run.request, store)
         if adapter:
             tell("stage", {"stage": f"adapter {adapter.id}"})
-        with self._models(run.request, profile, cancelled, faithful, adapter) as (model, roles, begin_step):
+
+        def warn(text: str) -> None:
+            tell("warning", {"text": text})
+
+        with self._models(run, profile, cancelled, adapter, warn) as (model, roles, begin_step):
             tell("judges", {"roles": list(roles.told)})
             yield Parts(
                 store=store,
@@ -211,17 +215,20 @@ class RealWorkshop:
     @contextmanager
     def _models(
         self,
-        request: RunRequest,
+        run: Run,
         profile: Profile,
         cancelled: Callable[[], bool],
-        faithful: bool,
         adapter: AdapterRow | None,
+        warn: Callable[[str], None],
     ) -> Iterator[tuple[ChatModel, Roles, Callable[[], None]]]:
         """The coder, and who judges: the coder itself, another model beside it or in turns with it, or exact rules."""
-        own, engine = self.config.judge, self.config.engine
+        own, engine, request = self.config.judge, self.config.engine, run.request
+        faithful = request.rules == "faithful"
         if request.base_url:
             told = ("a remote model was never checked here; rules@1 and explorer@1 judge",)
-            with OpenAIChat(request.base_url, request.model, context_tokens=engine.remote_context_tokens) as remote:
+            with remote_model(
+                request.base_url, request.model, run.id, warn, context_tokens=engine.remote_context_tokens
+            ) as remote:
                 yield remote, Roles(RulesJudge(), None, told), lambda: None
             return
 

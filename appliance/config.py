@@ -52,7 +52,7 @@ class EngineSettings:
     """Runs that the worker has in hand at a time. One waits for its browser while another writes, and what several
     write is computed together: more sites an hour, each of them later."""
     base_url: str = ""
-    """An OpenAI-compatible endpoint instead of the local engine."""
+    """An OpenAI-compatible endpoint instead of the local engine, or several of one model, separated by commas."""
     remote_model: str = ""
     """The name by which that endpoint knows the model; needed with `engine.base_url`."""
     remote_context_tokens: int = 32768

@@ -383,7 +383,7 @@ class RunRequest:
     instruction: str = ""
     """A follow-up wish on a finished site; empty for a new one."""
     base_url: str = ""
-    """OpenAI-compatible endpoint; empty for the local engine."""
+    """OpenAI-compatible endpoints, separated by commas; empty for the local engine."""
     likeness: LikenessRef | None = None
     extras: Mapping[str, str] = field(default_factory=dict)
 

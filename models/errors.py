@@ -18,6 +18,7 @@ ModelError
 ├── EngineRefused          (RuntimeError)       the child lives but could not do what was asked
 ├── SwapRefused            (RuntimeError)       a second change between coder and eyes within one step
 ├── RemoteError            (ConnectionError)    the OpenAI-compatible server failed or is not there
+│   └── RemoteRefused                           it lives, and will not do what was asked of it
 ├── ScriptEnded            (IndexError)         a ScriptedModel was asked for more replies than it has
 ├── DownloadFailed         (OSError)            a source did not deliver
 ├── DiskFull               (OSError)            not enough room for the file
@@ -94,6 +95,10 @@ class SwapRefused(ModelError, RuntimeError):
 
 
 class RemoteError(ModelError, ConnectionError):
+    pass
+
+
+class RemoteRefused(RemoteError):
     pass
 
 

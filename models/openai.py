@@ -58,6 +58,10 @@ class OpenAIChat:
         self._server = Server(settings)
         self._counter: Callable[[Sequence[ChatMessage]], int] | None = None
 
+    def served(self, timeout_s: float) -> tuple[str, ...]:
+        """The models that the server lists. Raises RemoteError."""
+        return self._server.models(timeout_s)
+
     def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         """Exact where the server can tokenize (vLLM, llama-server); elsewhere a third of the bytes, rounded up."""
         if self._counter is None:

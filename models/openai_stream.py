@@ -10,7 +10,9 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Any
 from urllib.parse import urlsplit
 
-from models.errors import ContextOverflow, ModelError, RemoteError
+import msgspec
+
+from models.errors import ContextOverflow, ModelError, RemoteError, RemoteRefused
 from models.json_answer import read_json
 from models.openai_answer import MOST_CHARS, Chunk, chunks
 
@@ -34,6 +36,14 @@ class Event:
     error: ModelError | None = None
 
 
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
 class NotOffered(Exception):
     """The server does not have this part of the interface."""
 
@@ -50,9 +60,10 @@ class Server:
             raise refusal
         self._settings = settings
 
-    def open(self) -> HTTPConnection:
+    def open(self, timeout_s: float | None = None) -> HTTPConnection:
         kind = HTTPSConnection if self.address.scheme == "https" else HTTPConnection
-        connection = kind(self.address.hostname or "", self.address.port, timeout=self._settings.timeout_s)
+        timeout_s = self._settings.timeout_s if timeout_s is None else timeout_s
+        connection = kind(self.address.hostname or "", self.address.port, timeout=timeout_s)
         try:
             connection.connect()
         except OSError as error:
@@ -60,14 +71,28 @@ class Server:
         return connection
 
     def send(self, connection: HTTPConnection, path: str, body: Json) -> HTTPResponse:
-        headers = {"Content-Type": "application/json"}
-        if self._settings.api_key:
-            headers["Authorization"] = f"Bearer {self._settings.api_key}"
+        headers = {"Content-Type": "application/json", **self._key()}
         try:
             connection.request("POST", path, json.dumps(body), headers)
             return connection.getresponse()
         except (OSError, HTTPException) as error:
             raise self.unreachable(error) from error
+
+    def models(self, timeout_s: float) -> tuple[str, ...]:
+        """The names it serves. Raises RemoteError where no such list comes; `timeout_s` is for each of its packets."""
+        try:
+            with closing(self.open(timeout_s)) as connection:
+                connection.request("GET", self.address.path + "/models", headers=self._key())
+                with connection.getresponse() as response:
+                    if response.status != 200:
+                        raise HTTPException(f"its list of models is {response.status} {response.reason}")
+                    found = msgspec.convert(read_json(response.read(MOST_CHARS).decode()), _Models)
+        except (OSError, HTTPException, ValueError) as error:
+            raise error if isinstance(error, RemoteError) else self.unreachable(error) from error
+        return tuple(model.id for model in found.data)
+
+    def _key(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._settings.api_key}"} if self._settings.api_key else {}
 
     def ask(self, path: str, body: Json, key: str) -> Any:
         """Paths beside `/v1`, which llama-server and vLLM have and others do not."""
@@ -126,4 +151,7 @@ def _refusal(response: HTTPResponse, model: str) -> ModelError:
     said = response.read(2000).decode("utf-8", errors="replace").strip()
     if response.status == 400 and "context" in said.lower():
         return ContextOverflow(f"The server of '{model}' says the prompt is too long: {said}")
-    return RemoteError(f"The server of '{model}' answered {response.status} {response.reason}: {said}")
+    # Too many requests and a timeout pass; whatever else it has against the request, another server would have too.
+    is_final = 400 <= response.status < 500 and response.status not in (408, 429)
+    kind = RemoteRefused if is_final else RemoteError
+    return kind(f"The server of '{model}' answered {response.status} {response.reason}: {said}")

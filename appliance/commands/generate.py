@@ -19,7 +19,7 @@ from appliance.store import Store
 @click.argument("brief")
 @click.option("--profile", help="How the model is used: small, strong, paper or one of your own.")
 @click.option("--model", help="An installed model; see `appliance models list`.")
-@click.option("--base-url", help="An OpenAI-compatible endpoint instead of the local engine.")
+@click.option("--base-url", help="OpenAI-compatible endpoints, comma-separated, not the local engine.")
 @click.option("--steps", type=click.IntRange(1, 200), help="The most steps that may be made.")
 @click.option("--drafts", type=click.IntRange(1, 16), help="Drafts of the first step, decoded together.")
 @click.option("--one-shot", is_flag=True, help="One completion, no improvement.")
