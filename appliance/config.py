@@ -140,6 +140,19 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ScaleSettings:
+    """Who makes the sites that wait in the worker's queue (docs/scale.md)."""
+
+    executor: Literal["here", "pool", "ray"] = "here"
+    """`here`: the worker, one at a time. `pool`: processes of this machine. `ray`: every box of a Ray cluster."""
+    places: int = 2
+    """How many sites `pool` makes at once."""
+    ray_address: str = "127.0.0.1:6379"
+    retries: int = 3
+    """How often a site is begun again whose process or box was lost."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     home: Path
     generate: GenerateSettings = field(default_factory=GenerateSettings)
@@ -148,6 +161,7 @@ class Config:
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     ui: UiSettings = field(default_factory=UiSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    scale: ScaleSettings = field(default_factory=ScaleSettings)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Profiles of one's own, `[profiles.NAME]` in the file."""
 

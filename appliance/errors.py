@@ -10,6 +10,7 @@
     ├── ExportRefused       (OSError)       the target folder cannot be written
     ├── BackupRefused       (ValueError)    a backup cannot be written, or is none, or would replace something
     ├── BundleRefused       (ValueError)    an offline bundle is damaged, changed, not signed as asked, or does not fit
+    ├── ResultRefused       (ValueError)    a run that was on another box came back damaged or incomplete
     ├── StoreFull           (OSError)       the data folder's disk is full
     ├── StoreBroken         (RuntimeError)  the database cannot be read
     └── PartMissing         (RuntimeError)  the machine lacks something; the message names it
@@ -59,6 +60,10 @@ class BackupRefused(ApplianceError, ValueError):
 
 class BundleRefused(ApplianceError, ValueError):
     exit_code = 2
+
+
+class ResultRefused(ApplianceError, ValueError):
+    exit_code = 1
 
 
 class StoreFull(ApplianceError, OSError):

@@ -2,7 +2,8 @@
 
 Steps are appended and never edited; backtracking moves a run's tip. Whatever a step needs (files, pictures, the
 completion's record) is written in the transaction that commits the step, with `synchronous=FULL`: after a kill at any
-moment a step is either there with all its parts or not there at all. Only this file speaks SQL, and store_copy.py.
+moment a step is either there with all its parts or not there at all. Only this file speaks SQL, with store_copy.py and
+run_copy.py.
 """
 
 from __future__ import annotations

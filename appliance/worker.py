@@ -68,7 +68,7 @@ def worker_lease(store: Store, workshop: Workshop, tell: Tell) -> Iterator[None]
 
 def execute(run: Run, store: Store, workshop: Workshop, stop: threading.Event, tell: Tell, *, on_stop: str) -> Outcome:
     """Take one run to its end. `on_stop` is its status when `stop` is set: `stopped`, or `queued` to go on later."""
-    announce = _announcer(store, run.id, tell)
+    announce = announcer(store, run.id, tell)
     if not _has_memory(store, run, stop, announce):
         if on_stop == "stopped":
             store.set_status(run.id, "stopped", "stopped by the user")
@@ -124,18 +124,22 @@ def _end(store: Store, run: Run, status: Any, reason: str, tell: Tell) -> Outcom
     if best is None and status == "done":
         status, reason = "failed", f"{reason}; no step shows a page, so there is nothing to export"
     if best is not None and status != "queued":
-        target = free_name(store.folder / EXPORTS / run.id)
-        try:
-            export_run(store, store.run(run.id), target, "folder")
-            store.set_export(run.id, str(target))
-        except Exception as error:  # whatever it is: the run has ended, and is not taken up again for it
-            tell("warning", {"text": f"the site could not be exported: {error}"})
+        export_best(store, run.id, tell)
     store.set_status(run.id, status, reason, best=best)
     tell("ended", {"status": status, "reason": reason})
     return Outcome(status, reason, {"done": 0, "stopped": 130, "queued": 130}.get(status, 1))
 
 
-def _announcer(store: Store, run_id: str, tell: Tell) -> Tell:
+def export_best(store: Store, run_id: str, tell: Tell) -> None:
+    target = free_name(store.folder / EXPORTS / run_id)
+    try:
+        export_run(store, store.run(run_id), target, "folder")
+        store.set_export(run_id, str(target))
+    except Exception as error:  # whatever it is: the run has ended, and is not taken up again for it
+        tell("warning", {"text": f"the site could not be exported: {error}"})
+
+
+def announcer(store: Store, run_id: str, tell: Tell) -> Tell:
     def announce(kind: str, data: Mapping[str, Any]) -> None:
         if kind != "step":  # the store adds that one with the step itself
             store.add_event(run_id, kind, data)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,10 @@ import click
 
 from appliance.assembly import RealWorkshop
 from appliance.champion_watch import ChampionWatch
-from appliance.config import load_config
+from appliance.config import ScaleSettings, load_config
+from appliance.errors import PartMissing
+from appliance.executor import LocalPool, RunExecutor
+from appliance.fan_out import serve_fanned
 from appliance.night_watch import NightWatch
 from appliance.output import say
 from appliance.store import Store
@@ -31,7 +35,25 @@ def command(at_once: int | None) -> None:
             champion()
             watch()
 
-        serve_queue(store, RealWorkshop(config), stop, _tell, between, config.engine.at_once)
+        if config.scale.executor == "here":
+            serve_queue(store, RealWorkshop(config), stop, _tell, between, config.engine.at_once)
+            return
+        with _executor(config.scale) as executor:
+            say(f"sites are made by {executor.name}, {executor.places()} at once")
+            serve_fanned(store, executor, RealWorkshop(config), stop, _tell, between)
+
+
+def _executor(scale: ScaleSettings) -> AbstractContextManager[RunExecutor]:
+    """Raises PartMissing."""
+    if scale.executor == "pool":
+        return LocalPool(scale.places, retries=scale.retries)
+    try:
+        from appliance.ray_pool import RayPool  # an extra that most boxes do not have
+    except ImportError as error:
+        raise PartMissing(
+            f"scale.executor is 'ray', but Ray cannot be loaded ({error}); install the extra `ray`, or set 'pool'."
+        ) from error
+    return RayPool(scale.ray_address, retries=scale.retries)
 
 
 def _tell(kind: str, data: Mapping[str, Any]) -> None:

@@ -1,0 +1,50 @@
+"""What tests of the executors run elsewhere: a real store, a real loop, a scripted model that may die or wait."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from rooms import LocalRooms, ScriptedWorkshop, request, tagged
+
+PROSE = "I would rather talk about bread than write a page."
+
+
+class FarWorkshop(ScriptedWorkshop):
+    """`extras["far"]` says what the model does first: `dies`, `dies once`, or `waits` until the folder has `go`."""
+
+    def __init__(self, folder):
+        super().__init__(None, LocalRooms())
+        self.folder = folder
+
+    @contextmanager
+    def parts(self, run, store, cancelled, tell):
+        self.script = partial(self._reply, run, cancelled)
+        with super().parts(run, store, cancelled, tell) as parts:
+            yield parts
+
+    def _reply(self, run, cancelled, messages, sampling):
+        (self.folder / f"begun-{run.id}-{os.getpid()}").touch()
+        match run.request.extras.get("far"):
+            case "dies":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "dies once" if len(list(self.folder.glob(f"begun-{run.id}-*"))) == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "waits":
+                while not (self.folder / "go").exists() and not cancelled():
+                    time.sleep(0.01)
+        return run.request.extras.get("page") or f"{PROSE} {sampling.seed}"
+
+
+def open_far(folder):
+    return Path(folder) / "home", FarWorkshop(Path(folder))
+
+
+def asked(far="", page="", **more):
+    """Two drafts without a page, which need no browser; with `page` one draft of it."""
+    extras = {"far": far, **({"page": tagged(page)} if page else {})}
+    return request(steps=1 if page else 2, drafts=1 if page else 2, extras=extras, **more)
