@@ -7,6 +7,8 @@ this side of every connection; a cluster without them is refused by Ray itself. 
 from __future__ import annotations
 
 import os
+import signal
+import socket
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +23,7 @@ from appliance.executor import Came, Lost, OpenWorkshop, make_run, real_workshop
 from appliance.run_copy import Ticket
 
 RESOURCE = "sandbox"
+CONNECT_S = 5.0
 
 
 class RayPool:
@@ -29,13 +32,17 @@ class RayPool:
     name = "ray"
 
     def __init__(self, address: str, open_workshop: OpenWorkshop = real_workshop, *, retries: int = 3) -> None:
+        ours = signal.getsignal(signal.SIGTERM)
         try:
+            _knock(address)  # Ray itself would try for five minutes
             ray.init(address, namespace="appliance", log_to_driver=False, logging_level="warning")
-        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             raise PartMissing(
                 f"Ray's head at {address} cannot be joined ({error}); start it, and give this account its token"
                 " (docs/scale.md)."
             ) from error
+        finally:
+            signal.signal(signal.SIGTERM, ours)  # Ray puts one there that leaves everything open
         self._task = ray.remote(num_cpus=0, resources={RESOURCE: 1}, max_retries=retries)(make_run)
         self._open = open_workshop
         self._refs: dict[Any, Ticket] = {}
@@ -76,3 +83,9 @@ class RayPool:
             return Came(ticket, ray.get(ref))
         except ray.exceptions.RayError as error:
             return Lost(ticket, f"{type(error).__name__}: {str(error).strip().splitlines()[0][:300]}")
+
+
+def _knock(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=CONNECT_S):
+        pass

@@ -36,7 +36,8 @@ def far(tmp_path):
 @pytest.fixture
 def run(store):
     """With a checklist, a picture, and one step that is there already."""
-    run = store.add_run(REQUEST, checklist=Checklist((ChecklistItem("order", "it is sent", "functional"),)), picture=PNG)
+    item = ChecklistItem("order", "it is sent", "functional")
+    run = store.add_run(REQUEST, checklist=Checklist((item,)), picture=PNG)
     store.add_step(run.id, made(1, OLD), OLD, [SHOT], {}, tip=1)
     return run
 
