@@ -1,4 +1,4 @@
-"""Runs as tasks of a real Ray cluster: a head and a second node, processes of this machine on loopback, with a token."""
+"""Runs as tasks of a real Ray cluster: a head and a second node, processes of this machine on loopback; with tokens."""
 
 from __future__ import annotations
 
