@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.connection import Connection
@@ -88,8 +91,16 @@ def make_run(packed: bytes, open_workshop: OpenWorkshop) -> bytes:
 
 
 def _child(packed: bytes, open_workshop: OpenWorkshop, answer: Connection) -> None:
-    with answer:
-        answer.send_bytes(make_run(packed, open_workshop))
+    os.setpgrp()  # Ctrl-C in the terminal is the head's to hear, which then calls this run back
+    threading.Thread(target=_end_with_the_head, args=(answer,), daemon=True).start()
+    answer.send_bytes(make_run(packed, open_workshop))
+
+
+def _end_with_the_head(answer: Connection) -> None:
+    """A run whose head was killed is made again by the next one, so it must not go on here."""
+    with suppress(EOFError, OSError):
+        answer.recv_bytes()  # nothing is ever sent this way
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @dataclass(slots=True)
@@ -144,7 +155,7 @@ class LocalPool:
         self.close()
 
     def _start(self, ticket: Ticket, left: int) -> None:
-        ours, theirs = self._context.Pipe(duplex=False)
+        ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_child, args=(ticket.packed, self._open, theirs))
         process.start()
         theirs.close()  # the child's copy is now the only one: its death is an end of file

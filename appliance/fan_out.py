@@ -52,21 +52,23 @@ def serve_fanned(
 
 def take(store: Store, outcome: Came | Lost, tell: Tell, *, stopping: bool = False) -> None:
     """Enter what came of a ticket into the history. The same outcome twice changes nothing the second time."""
-    run_id = outcome.ticket.run_id
-    match outcome:
-        case Lost(ticket, reason):
-            _lose(store, ticket, f"the box that made it was lost: {reason}", tell, stopping)
-        case Came(ticket, packed):
-            try:
-                if not take_in(store, packed):
-                    return
-            except ResultRefused as error:
-                _lose(store, ticket, str(error), tell, stopping)
-                return
-    run = store.run(run_id)
-    if run.best is not None and run.status != "queued":
-        export_best(store, run_id, announcer(store, run_id, tell))
-    tell("ended", {"run": run_id, "status": run.status, "reason": run.stop_reason})
+    ticket = outcome.ticket
+    if not _entered(store, outcome, stopping):
+        return
+    run = store.run(ticket.run_id)
+    if run.best is not None and run.status in ("done", "stopped"):
+        export_best(store, run.id, announcer(store, run.id, tell))
+    tell("ended", {"run": run.id, "status": run.status, "reason": run.stop_reason})
+
+
+def _entered(store: Store, outcome: Came | Lost, stopping: bool) -> bool:
+    """Whether the history has changed by it."""
+    if isinstance(outcome, Lost):
+        return _lose(store, outcome.ticket, f"the box that made it was lost: {outcome.reason}", stopping)
+    try:
+        return take_in(store, outcome.result)
+    except ResultRefused as error:
+        return _lose(store, outcome.ticket, str(error), stopping)
 
 
 def needs_this_box(store: Store, run: Run) -> bool:
@@ -97,14 +99,17 @@ def _unwanted(store: Store, out: dict[str, Ticket], stop: threading.Event) -> se
     return {run.id for run in store.runs(status="running") if run.cancel} & set(out)
 
 
-def _lose(store: Store, ticket: Ticket, reason: str, tell: Tell, stopping: bool) -> None:
+def _lose(store: Store, ticket: Ticket, reason: str, stopping: bool) -> bool:
+    """False where the run was deleted, ended or sent again meanwhile."""
+    if newest_attempt(store, ticket.run_id) != ticket.attempt:
+        return False
     run = store.run(ticket.run_id)
-    if run.status != "running" or newest_attempt(store, run.id) != ticket.attempt:
-        return
+    if run.status != "running":
+        return False
     if run.cancel:
         store.set_status(run.id, "stopped", "cancelled")
     elif stopping:
         store.set_status(run.id, "queued", "the worker was stopped before it came back")
     else:
         store.set_status(run.id, "failed", reason)
-        tell("error", {"error": reason})
+    return True

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rooms import LocalRooms, ScriptedWorkshop, request, tagged
 
-PROSE = "I would rather talk about bread than write a page."
+PROSE = "I would rather talk about bread than write a page. SEED"
 
 
 class FarWorkshop(ScriptedWorkshop):
@@ -37,7 +37,7 @@ class FarWorkshop(ScriptedWorkshop):
             case "waits":
                 while not (self.folder / "go").exists() and not cancelled():
                     time.sleep(0.01)
-        return run.request.extras.get("page") or f"{PROSE} {sampling.seed}"
+        return run.request.extras.get("page", PROSE).replace("SEED", str(sampling.seed))
 
 
 def open_far(folder):
@@ -45,6 +45,6 @@ def open_far(folder):
 
 
 def asked(far="", page="", **more):
-    """Two drafts without a page, which need no browser; with `page` one draft of it."""
+    """Two drafts without a page, which need no browser; with `page` one draft of it. SEED is each draft's seed."""
     extras = {"far": far, **({"page": tagged(page)} if page else {})}
     return request(steps=1 if page else 2, drafts=1 if page else 2, extras=extras, **more)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 from executor_contract import ExecutorContract, told
 from far_rooms import FarWorkshop, asked, open_far
 from rooms import GOOD
 
-from appliance.executor import LocalPool
-from appliance.fan_out import serve_fanned
+from appliance.executor import Came, LocalPool, Lost, make_run
+from appliance.fan_out import serve_fanned, take
 from appliance.ledger import Ledger
+from appliance.run_copy import send
 
 
 class TestLocalPool(ExecutorContract):
@@ -66,10 +73,6 @@ def test_a_run_that_a_user_cancels_is_stopped_while_it_is_out(store, tmp_path):
 
 
 def test_runs_a_killed_worker_had_out_are_made_again_and_its_late_result_is_not_counted(store, tmp_path):
-    from appliance.executor import Came, make_run
-    from appliance.fan_out import take
-    from appliance.run_copy import send
-
     run = store.add_run(asked())
     late = send(store, run)
     packed = make_run(late.packed, partial(open_far, str(tmp_path)))
@@ -81,9 +84,47 @@ def test_runs_a_killed_worker_had_out_are_made_again_and_its_late_result_is_not_
     assert len(store.steps(run.id)) == 2
 
 
-def test_a_run_written_with_an_adapter_stays_on_this_box(store, tmp_path, monkeypatch):
-    import os
+def test_an_outcome_of_a_run_that_was_deleted_is_nothing(store):
+    ticket = send(store, store.add_run(asked()))
+    store.delete_run(ticket.run_id)
+    take(store, Lost(ticket, "gone"), told)
+    assert store.runs() == []
 
+
+def test_a_head_that_is_killed_leaves_nobody_at_work_and_the_next_one_makes_the_run(store, tmp_path):
+    run = store.add_run(asked("waits"))
+    head = subprocess.Popen([sys.executable, "-c", HEAD.format(here=str(Path(__file__).parent), folder=str(tmp_path))])
+    while not (begun := list(tmp_path.glob("begun-*"))):
+        assert head.poll() is None
+        time.sleep(0.01)
+    child = int(begun[0].name.rpartition("-")[2])
+    head.send_signal(signal.SIGKILL)
+    head.wait()
+    while Path(f"/proc/{child}").exists():
+        time.sleep(0.01)
+    (tmp_path / "go").touch()
+    serve_until(store, tmp_path, lambda: bool(ended(store)))
+    assert [step.n for step in store.steps(run.id)] == [1, 2]
+    assert [event.kind for event in store.events(run.id)].count("step") == 2
+
+
+HEAD = """
+import sys, threading
+from functools import partial
+from pathlib import Path
+sys.path[:0] = [{here!r}, str(Path({here!r}).parents[1])]
+from far_rooms import FarWorkshop, open_far
+from appliance.executor import LocalPool
+from appliance.fan_out import serve_fanned
+from appliance.store import Store
+folder = Path({folder!r})
+if __name__ == "__main__":
+    with Store(folder / "home") as store, LocalPool(1, partial(open_far, str(folder))) as pool:
+        serve_fanned(store, pool, FarWorkshop(folder), threading.Event(), lambda *_: None)
+"""
+
+
+def test_a_run_written_with_an_adapter_stays_on_this_box(store, tmp_path):
     run = store.add_run(replace(asked(), extras={"adapter": "a1"}))
     serve_until(store, tmp_path, lambda: bool(ended(store)))
     assert [path.name for path in tmp_path.glob("begun-*")] == [f"begun-{run.id}-{os.getpid()}"]
