@@ -148,6 +148,7 @@ class ScaleSettings:
     places: int = 2
     """How many sites `pool` makes at once."""
     ray_address: str = "127.0.0.1:6379"
+    """The head of the Ray cluster that `ray` asks."""
     retries: int = 3
     """How often a site is begun again whose process or box was lost."""
 
