@@ -86,6 +86,9 @@ class Setting:
     """SHA-256 over the executable checks; empty where a model judges."""
     at_once: int = 1
     """Runs in hand at a time, which decides what their seconds mean."""
+    asked_profile: str = ""
+    asked_steps: int | None = None
+    """What was said for all ways of making; each has its own choice where nothing was."""
 
 
 _Line = TypeVar("_Line", SiteLine, CaseLine)

@@ -107,8 +107,8 @@ def run(
         raise UsageError(f"{results.folder} holds no measurement to go on with; leave out --resume to begin one.")
     if resume and begun is not None:
         suite, mode, judge = suite or begun.suite, mode or ",".join(begun.modes), judge or begun.judge
-        at_once = at_once or begun.at_once
-        model, profile, steps = model or begun.model, profile or begun.profile, steps or begun.steps
+        at_once, again = at_once or begun.at_once, Asked.again(begun)
+        model, profile, steps = model or again.model, profile or again.profile, steps or again.steps
     if at_once:
         config = replace(config, engine=replace(config.engine, at_once=at_once))
     asked = Asked(model or "", profile or "", steps)
@@ -170,6 +170,8 @@ def _measurement(
         code=code_digest(),
         checks=_checks_digest(folder) if by == BY_CHECKS else "",
         at_once=config.engine.at_once,
+        asked_profile=asked.profile,
+        asked_steps=asked.steps,
     )
     return _Measurement(config, results, asked, setting, chosen, checks)
 

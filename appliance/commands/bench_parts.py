@@ -11,6 +11,7 @@ from appliance.assembly import RealWorkshop
 from appliance.bench.made_by import code_digest
 from appliance.bench.measure import Made
 from appliance.bench.modes import ABLATION, Kind
+from appliance.bench.results import Setting
 from appliance.config import Config
 from appliance.requests import Wishes, make_request, shelf
 from appliance.steps import Files, RunRequest, Step
@@ -35,6 +36,10 @@ class Asked:
     model: str = ""
     profile: str = ""
     steps: int | None = None
+
+    @classmethod
+    def again(cls, begun: Setting) -> Asked:
+        return cls(begun.model, begun.asked_profile, begun.asked_steps)
 
     def wishes(self, kind: Kind, seed: int) -> Wishes:
         wishes = Wishes(seed=seed, model=self.model or None, profile=self.profile or None, steps=self.steps)

@@ -16,6 +16,7 @@ from appliance.bench.modes import ABLATION
 from appliance.bench.results import Results
 from appliance.bench.webgen_bench import read_suite
 from appliance.commands.bench import command
+from appliance.commands.bench_parts import Asked
 from appliance.decide import FIXED, decide
 from appliance.errors import ApplianceError, UsageError
 from appliance.feedback import feedback
@@ -200,3 +201,12 @@ def test_shards_are_merged_and_reported_by_the_command(bench, tmp_path):
     assert shown.exit_code == 0, shown.output
     assert "against the other" in shown.output
     assert "<title>Benchmark: whole</title>" in page.read_text()
+
+
+@pytest.mark.parametrize("asked", [Asked(), Asked("m", "strong", 7), Asked(steps=3)])
+def test_what_is_resumed_is_asked_for_in_the_same_words(asked):
+    """The ways of making have steps and profiles of their own where nothing was said."""
+    begun = replace(SETTING, model=asked.model, asked_profile=asked.profile, asked_steps=asked.steps)
+    for kind in ("loop", "one-shot", "faithful", *ABLATION[:-1]):
+        assert Asked.again(begun).wishes(kind, 2) == asked.wishes(kind, 2)
+    assert asked.wishes("gui", 1).profile == (asked.profile or "stepwise")
