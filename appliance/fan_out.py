@@ -37,7 +37,8 @@ def serve_fanned(
             if not stop.is_set():
                 between()
                 _hand_out(store, executor, workshop, stop, tell, out)
-            for run_id in _unwanted(store, out, stop) - called_back:
+            unwanted = out.keys() if stop.is_set() else out.keys() & store.cancels()
+            for run_id in unwanted - called_back:
                 called_back.add(run_id)
                 executor.cancel(out[run_id])
             if not out:
@@ -91,12 +92,6 @@ def _hand_out(
         if ticket := send(store, run):
             out[run.id] = ticket
             executor.submit(ticket)
-
-
-def _unwanted(store: Store, out: dict[str, Ticket], stop: threading.Event) -> set[str]:
-    if stop.is_set():
-        return set(out)
-    return {run.id for run in store.runs(status="running") if run.cancel} & set(out)
 
 
 def _lose(store: Store, ticket: Ticket, reason: str, stopping: bool) -> bool:

@@ -62,7 +62,9 @@ class RayPool:
     def wait(self, timeout_s: float) -> list[Came | Lost]:
         if not self._refs:
             return []
-        ready, _ = ray.wait(list(self._refs), num_returns=1, timeout=timeout_s)
+        refs = list(self._refs)
+        ray.wait(refs, num_returns=1, timeout=timeout_s)
+        ready, _ = ray.wait(refs, num_returns=len(refs), timeout=0)  # what else is there by now
         return [self._outcome(ref) for ref in ready]
 
     def close(self) -> None:

@@ -304,6 +304,10 @@ class Store:
     def cancel_requested(self, run_id: str) -> bool:
         return bool(self._rows("SELECT cancel FROM runs WHERE id = ?", run_id)[0][0])
 
+    def cancels(self) -> set[str]:
+        """The running runs that somebody asked to stop."""
+        return {row[0] for row in self._rows("SELECT id FROM runs WHERE status = 'running' AND cancel = 1")}
+
     def set_checklist(self, run_id: str, checklist: Checklist) -> None:
         """Fixed once: raises StoreBroken when the run has one already."""
         with self._transaction():
