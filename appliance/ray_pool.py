@@ -1,7 +1,7 @@
 """Runs as tasks of a Ray cluster: one task for each trajectory, on whichever box has a place named `sandbox` free.
 
 Ray starts tasks again whose box was lost. Its ports run whatever is sent to them, so tokens are switched on here, for
-this side of every connection; a cluster without them is refused by Ray itself. Nothing is reported to anybody.
+this side of every connection. Nothing is reported to anybody.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from appliance.fan_out import take
 if importlib.util.find_spec("ray") is None:
     pytest.skip("the extra `ray` is not installed", allow_module_level=True)
 
-os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # what keeps Ray's own ports on loopback, on Linux too
 
 import ray
