@@ -1,4 +1,4 @@
-.PHONY: demo test vision train container relock
+.PHONY: demo test vision train ray container relock
 
 demo:
 	@setup/run demo
@@ -7,7 +7,7 @@ demo:
 test:
 	@setup/run test
 
-vision train container:
+vision train ray container:
 	@setup/run $@
 
 relock:

@@ -1,4 +1,4 @@
-"""`setup/run demo|test|vision|train|container`: prepares this machine, then runs the checks or builds the image."""
+"""`setup/run demo|test|vision|train|ray|container`: prepares this machine, then runs the checks or builds the image."""
 
 from __future__ import annotations
 

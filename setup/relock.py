@@ -8,6 +8,7 @@ import sys
 import tempfile
 import tomllib
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 RESOLVER = "uv==0.13.9"
@@ -28,6 +29,7 @@ def inputs(project: dict[str, object]) -> dict[str, list[str]]:
         "dev": list(extras["dev"]),
         "vision": list(extras["vision"]),
         "train": list(extras["train"]),
+        "ray": list(extras["ray"]),
         "build": [*project["build-system"]["requires"], *project["dependency-groups"]["editable-build"]],  # type: ignore[index]
         "engine-build": list(project["dependency-groups"]["engine-build"]),  # type: ignore[index]
         "release": list(project["dependency-groups"]["release"]),  # type: ignore[index]
@@ -52,10 +54,17 @@ def split_gpu_runtime(lock: list[str]) -> tuple[list[str], list[str]]:
     return [entry for entry in lock if entry not in gpu], gpu
 
 
-def resolve(uv: Path, checkout: Path, requirements: list[str], constraints: Path | None) -> list[str]:
+def constraints(name: str) -> tuple[str, ...]:
+    """Locks whose versions another one must keep to, because both are installed into one environment."""
+    if name in (*ENGINE_VARIANTS, "build", "engine-build", "release"):
+        return ()
+    return ("cpu", "dev", "train") if name == "ray" else ("cpu",)
+
+
+def resolve(uv: Path, checkout: Path, requirements: list[str], kept: Sequence[Path]) -> list[str]:
     command = [str(uv), "pip", "compile", "-", "--universal", "--python-version", "3.11", "--generate-hashes"]
     command += ["--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate", "--quiet"]
-    command += [] if constraints is None else ["--constraint", str(constraints)]
+    command += [part for path in kept for part in ("--constraint", str(path))]
     lines = "\n".join(requirements)
     done = subprocess.run(command, input=lines, cwd=checkout, stdout=subprocess.PIPE, text=True, check=True)
     return [tidy(entry) for entry in entries(done.stdout)]
@@ -79,8 +88,8 @@ def relock(checkout: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         uv = install_resolver(Path(scratch))
         for name, requirements in inputs(project).items():
-            core = None if name in (*ENGINE_VARIANTS, "build", "engine-build", "release") else locks / "cpu.txt"
-            lock, gpu = split_gpu_runtime(resolve(uv, checkout, requirements, core))
+            kept = [locks / f"{other}.txt" for other in constraints(name)]
+            lock, gpu = split_gpu_runtime(resolve(uv, checkout, requirements, kept))
             gpu_runtime |= dict.fromkeys(gpu)
             write(locks / f"{name}.txt", lock)
     write(locks / "torch-cuda.txt", sorted(gpu_runtime))
