@@ -4,8 +4,7 @@ Needs what `make test` sets up, and an idle machine. The same briefs with the sa
 sandbox and browser included, first one after the other and then together, with one loaded model each time.
 
 throughput_ratio   sites an hour together over one at a time
-model_ratio        tokens a second of all the time together, over those of model time one at a time
-waiting_share      share of the time in which the model waited for something else, one at a time
+tokens_a_second    completion tokens over all of the time, one at a time and together
 valid              runs with a step that shows a page, one at a time and together
 """
 
@@ -38,7 +37,6 @@ BUDGET = 2500
 class Hours:
     seconds: float
     tokens: int
-    model_seconds: float
     valid: int
 
 
@@ -62,11 +60,9 @@ def made(config: Config, at_once: int, model: str) -> Hours:
         began = time.monotonic()
         serve_queue(store, RealWorkshop(config), stop, hear, at_once=at_once)
         seconds = time.monotonic() - began
-        usage = [step.usage for run in store.runs() for step in store.steps(run.id)]
+        tokens = sum(step.usage.completion_tokens for run in store.runs() for step in store.steps(run.id))
         valid = sum(best_of(store, run) is not None for run in store.runs())
-        return Hours(
-            seconds, sum(one.completion_tokens for one in usage), sum(one.model_seconds for one in usage), valid
-        )
+        return Hours(seconds, tokens, valid)
 
 
 def main() -> None:
@@ -79,10 +75,8 @@ def main() -> None:
     one, several = (made(config, at_once, asked.model) for at_once in (1, asked.at_once))
     figures = {
         "throughput_ratio": round(one.seconds / several.seconds, 3),
-        "model_ratio": round((several.tokens / several.seconds) / (one.tokens / one.model_seconds), 3),
-        "waiting_share": round(1 - one.model_seconds / one.seconds, 3),
+        "tokens_a_second": [round(hours.tokens / hours.seconds, 1) for hours in (one, several)],
         "sites_an_hour": [round(3600 * len(SITES) / hours.seconds, 2) for hours in (one, several)],
-        "tokens": [one.tokens, several.tokens],
         "valid": [one.valid, several.valid],
         "at_once": asked.at_once,
         "model": asked.model,
