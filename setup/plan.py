@@ -39,7 +39,7 @@ class Wishes:
 
 
 DEMO = Wishes()
-TEST = Wishes(("dev",), ("train",), ("qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"), ("static", "vite-react"))
+TEST = Wishes(("dev", "ray"), ("train",), ("qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"), ("static", "vite-react"))
 EXTRAS = {**{name: Wishes(torch_locks=(name,)) for name in ("vision", "train")}, "ray": Wishes(("ray",))}
 IMAGE_INPUTS = ("sandbox", "Containerfile")
 
