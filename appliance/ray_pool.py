@@ -6,6 +6,7 @@ this side of every connection. Nothing is reported to anybody.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -35,7 +36,7 @@ class RayPool:
         ours = signal.getsignal(signal.SIGTERM)
         try:
             _knock(address)  # Ray itself would try for five minutes
-            ray.init(address, namespace="appliance", log_to_driver=False, logging_level="warning")
+            ray.init(address, namespace="appliance", log_to_driver=False, logging_level=logging.WARNING)
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             raise PartMissing(
                 f"Ray's head at {address} cannot be joined ({error}); start it, and give this account its token"
@@ -49,7 +50,8 @@ class RayPool:
 
     def places(self) -> int:
         """As many as all boxes offer that live now."""
-        return int(ray.cluster_resources().get(RESOURCE, 0))
+        resources: Any = ray.cluster_resources  # has no types
+        return int(resources().get(RESOURCE, 0))
 
     def submit(self, ticket: Ticket) -> None:
         self._refs[self._task.remote(ticket.packed, self._open)] = ticket
