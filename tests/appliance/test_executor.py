@@ -21,6 +21,15 @@ from appliance.executor import Came, LocalPool, Lost, make_run
 from appliance.fan_out import serve_fanned, take
 from appliance.ledger import Ledger
 from appliance.run_copy import send
+from sandbox.browser import BrowserSettings
+from sandbox.owners import is_alive
+from sandbox.reaper import reap_browsers
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_browser_of_a_killed_process_stays():
+    yield
+    list(reap_browsers(BrowserSettings().profiles_in, is_alive))
 
 
 class TestLocalPool(ExecutorContract):

@@ -29,6 +29,9 @@ import ray
 from ray.cluster_utils import Cluster
 
 from appliance.ray_pool import RESOURCE, RayPool
+from sandbox.browser import BrowserSettings
+from sandbox.owners import is_alive
+from sandbox.reaper import reap_browsers
 
 pytestmark = [
     pytest.mark.slow,
@@ -54,6 +57,7 @@ def cluster():
         finally:
             ray.shutdown()
             cluster.shutdown()
+            list(reap_browsers(BrowserSettings().profiles_in, is_alive))  # of the processes that were killed
 
 
 class TestRayPool(ExecutorContract):
