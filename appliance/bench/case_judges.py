@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -22,8 +22,8 @@ from sandbox.hands import Hands
 from sandbox.preview import Preview
 
 READY_TIMEOUT_S = 20.0
-BENCH_TEST = GuiSettings(answers=("YES", "PARTIAL", "NO"), width=1024, height=768)
-"""The benchmark's driver: at most 15 actions, and an answer is forced with the last (METHOD 6.2)."""
+BENCH_TEST = GuiSettings(answers=("YES", "PARTIAL", "NO"), same_again=0, width=1024, height=768)
+"""As the benchmark's driver works: 15 actions, be they the same again, and with the last one an answer is forced."""
 
 
 class Rooms(Protocol):
@@ -66,9 +66,7 @@ class ClickedCases:
     ) -> None:
         self.name = f"gui:{name}"
         self._rooms, self._model, self._evidence, self._tell = rooms, model, evidence, tell
-        self._settings = GuiSettings(
-            answers=BENCH_TEST.answers, width=BENCH_TEST.width, height=BENCH_TEST.height, vision=sees
-        )
+        self._settings = replace(BENCH_TEST, vision=sees)
         self._eyes = VisionJudge(lambda: model, name) if sees else None
 
     def __call__(self, files: Files, site: BenchSite, step: Step, picture: bytes) -> Judged:

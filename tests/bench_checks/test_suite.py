@@ -11,7 +11,7 @@ from bench_lines import SETTING, SITE, lines
 from click.testing import CliRunner
 from rooms import LocalRooms
 
-from appliance.bench.case_judges import ClickedCases
+from appliance.bench.case_judges import BENCH_TEST, ClickedCases
 from appliance.bench.modes import ABLATION
 from appliance.bench.results import Results
 from appliance.bench.webgen_bench import read_suite
@@ -85,6 +85,7 @@ def test_a_model_clicks_through_every_case_and_what_it_did_is_kept(tmp_path):
     assert [verdict.answer for verdict in judged.verdicts] == ["PARTIAL", "NO"]
     assert judged.verdicts[0].evidence == "after 1 action(s): it says Ordered, and no more"
     assert judged.verdicts[1].evidence.startswith("no verdict: ")
+    assert BENCH_TEST.same_again == 0, "a driver that repeats itself is asked for its answer with the last action"
     assert judged.appearance is None, "a model without eyes does not grade looks"
     kept = json.loads((tmp_path / "b1-snap1-0.json").read_text())
     assert kept["acts"][0]["added"] == ["Ordered"]
