@@ -39,7 +39,7 @@ def test_without_a_network_it_stops_with_one_sentence_and_goes_on_there_later(cl
 
 def test_an_unknown_word_is_wrong_usage(clone: Path) -> None:
     done = start(clone, "dmeo")
-    assert (done.returncode, done.stderr) == (2, "usage: setup/run demo|test|container|vision|train\n")
+    assert (done.returncode, done.stderr) == (2, "usage: setup/run demo|test|container|vision|train|ray\n")
 
 
 @pytest.mark.parametrize(
