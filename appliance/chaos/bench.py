@@ -23,7 +23,7 @@ from appliance.config import load_config
 from appliance.errors import ApplianceError
 from sandbox.browser import PROFILE_PREFIX, BrowserSettings
 from sandbox.image import SCRATCH_PREFIX
-from sandbox.owners import Owner, is_alive
+from sandbox.owners import Owner, is_alive, started_ticks
 from sandbox.podman import OWNER_LABEL
 from sandbox.podman_engine import Podman
 from sandbox.reaper import named_after_dead, orphan_folders
@@ -101,11 +101,22 @@ class Bench:
     is_short: bool = False
     engine: Path | None = None
     """A GGUF that a real engine holds beside the scripted answers, to be killed."""
+    started: set[Owner] = field(default_factory=set)
+    """Its jobs so far. What dead jobs of other benches hold, which break theirs meanwhile, is not its concern."""
 
     @property
     def options(self) -> tuple[str, ...]:
         engine = ("--engine", str(self.engine)) if self.engine else ()
         return ("--local",) * self.is_local + ("--short",) * self.is_short + engine
+
+    def is_settled(self, owner: Owner) -> bool:
+        """Alive, or none of its jobs."""
+        return owner not in self.started or is_alive(owner)
+
+    def has_lost(self, owner: str) -> bool:
+        """By the name of an owner: something whose owner nobody can name is lost too."""
+        parsed = Owner.parse(owner)
+        return parsed is None or not self.is_settled(parsed)
 
     def clear(self) -> None:
         for path in self.home.glob("*"):
@@ -125,6 +136,7 @@ class Bench:
         with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as errors:
             # Files, not pipes: what a killed job leaves running would hold a pipe open.
             with subprocess.Popen(command, stdout=told, stderr=errors, env=variables) as process:
+                self.started.add(Owner(process.pid, started_ticks(process.pid)))
                 try:
                     process.wait(ATTEMPT_S if after_s is None else after_s)
                 except subprocess.TimeoutExpired:
@@ -221,7 +233,7 @@ def left_over(bench: Bench) -> list[str]:
     home = bench.home
     files = [*home.glob("tmp/*"), *home.glob("exports/.*"), *bench.temp.iterdir()]
     files = [path for path in files if not path.name.startswith(LOCAL_ROOM)]
-    files += named_after_dead(BrowserSettings().profiles_in, PROFILE_PREFIX, is_alive)
+    files += named_after_dead(BrowserSettings().profiles_in, PROFILE_PREFIX, bench.is_settled)
     found = [str(path) for path in files]
     for process in Path("/proc").iterdir():
         with suppress(OSError):
@@ -230,29 +242,24 @@ def left_over(bench: Bench) -> list[str]:
                 if _is_orphan(told, bench):
                     found.append(f"process {process.name}: {told[:60]!r}")
     if not bench.is_local:
-        found += _held_by_podman()
+        found += _held_by_podman(bench)
     return found
 
 
 def _is_orphan(told: bytes, bench: Bench) -> bool:
     """By a process's command line and environment: of a browser whose owner is dead, or of a job."""
     if browser := re.search(rb"HOME=\S*?%s([\d.]+)-" % PROFILE_PREFIX.encode(), told):
-        return not _lives(browser[1].decode())
+        return bench.has_lost(browser[1].decode())
     return str(bench.temp).encode() in told and not told.startswith(PAUSE)
 
 
-def _held_by_podman() -> list[str]:
+def _held_by_podman(bench: Bench) -> list[str]:
     config, _ = load_config(os.environ)
     settings = podman_settings(config)
     with Podman.on_this_host(settings) as podman:
         owners = f'{{{{.Names}}}} {{{{index .Labels "{OWNER_LABEL}"}}}}'
         lines = podman.run(["podman", "ps", "--all", f"--format={owners}"]).splitlines()
-    dead = [name for name, _, owner in (line.partition(" ") for line in lines) if not _lives(owner)]
-    folders = [*orphan_folders(settings.run_folder / "sites", is_alive)]
-    folders += named_after_dead(settings.home, SCRATCH_PREFIX, is_alive)
+    dead = [name for name, _, owner in (line.partition(" ") for line in lines) if bench.has_lost(owner)]
+    folders = [*orphan_folders(settings.run_folder / "sites", bench.is_settled)]
+    folders += named_after_dead(settings.home, SCRATCH_PREFIX, bench.is_settled)
     return [f"container {name}" for name in dead] + [str(folder) for folder in folders]
-
-
-def _lives(owner: str) -> bool:
-    parsed = Owner.parse(owner)
-    return parsed is not None and is_alive(parsed)

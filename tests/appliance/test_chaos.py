@@ -18,6 +18,7 @@ from appliance.chaos.disk import Change, Fault, after_power_cut, build_disk, var
 from appliance.chaos.disks import cut_power, fail_writes
 from appliance.chaos.kills import kill_at_points, kill_at_random, kill_engines
 from models.tiny import write_tiny_gguf
+from sandbox.owners import Owner, is_alive
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,15 @@ def test_what_is_lost_or_doubled_or_left_over_is_found(bench):
     check_end(bench, done, whole, tally, "a step deleted")
     assert (tally.lost, tally.orphans) == (2, 1)
     assert not tally.is_clean
+
+
+def test_what_a_dead_job_held_is_an_orphan_for_the_bench_that_broke_it_only(bench):
+    bench.whole()
+    (job,) = bench.started
+    assert not is_alive(job)
+    assert bench.has_lost(str(job))
+    assert bench.has_lost("nobody")
+    assert not bench.has_lost(str(Owner(job.pid, job.started_ticks + 1)))
 
 
 @pytest.mark.parametrize("after", [0.2, 0.9])
