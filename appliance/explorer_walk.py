@@ -33,7 +33,12 @@ from sandbox.hands import Effect, Hands, HandsSettings, Target
 from sandbox.page_text import parts_of
 
 QUICK = HandsSettings(
-    patience_ms=450, load_patience_ms=250, act_timeout_s=1.5, answer_timeout_s=6.0, prompt_answer="Hawthorn Merlin"
+    patience_ms=450,
+    load_patience_ms=250,
+    act_timeout_s=1.5,
+    answer_timeout_s=6.0,
+    prompt_answer="Hawthorn Merlin",
+    still=True,
 )
 
 PATIENT = replace(QUICK, patience_ms=2600, act_timeout_s=3.0)

@@ -22,6 +22,7 @@ from llama_cpp.llama_grammar import json_schema_to_gbnf
 
 from models.chat import ChatMessage, Completion, Constraint, Finish, Gbnf, Sampling
 from models.child_loop import OnText, Outcome, Request
+from models.core_share import CoreShare
 from models.errors import ConstraintError, ContextOverflow, EngineRefused, ImagesUnsupported, ModelError
 from models.grammar import bounded_integers_as_enums
 from models.kv_slots import KvSlots
@@ -156,6 +157,7 @@ class LlamaEngine:
         self._slots = KvSlots(self._memory, options.parallel)
         self._batch = Batch(max(options.batch_tokens, options.parallel))
         self._adapters = Adapters(self._model, self._context)
+        self._cores = CoreShare(options.threads)
         self._requests: dict[int, _Writing] = {}
         self._cancelled: set[int] = set()
 
@@ -350,6 +352,8 @@ class LlamaEngine:
     def _decode(self, sequences: Sequence[int], decode: Callable[[], int]) -> bool:
         """False when cancelled. Old conversations leave the cache when there is no room."""
         while True:
+            if self._cores.adapt():
+                llama_cpp.llama_set_n_threads(self._context, self._cores.threads, self._cores.threads)
             status = _ABORTED if self.abort.is_on else decode()
             if status == 0:
                 return True

@@ -68,6 +68,8 @@ class HandsSettings:
     answer_timeout_s: float = 15.0
     """A page that does not answer for so long is held for hung."""
     prompt_answer: str = "Appliance"
+    still: bool = False
+    """Asks the page for reduced motion, as a visitor may: what glides is there at once, if the page honours it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,8 @@ class Hands:
         with suppress(SandboxError):
             for script in scripts:
                 self._command("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
+            if scripts and self.settings.still:
+                self._ask_for_motion("")
 
     # -- looking
 
@@ -537,6 +541,12 @@ class Hands:
             self._scripts.append(added["identifier"])
         # A tab that lost the focus would draw no frames.
         self._command("Emulation.setFocusEmulationEnabled", {"enabled": True})
+        if self.settings.still:
+            self._ask_for_motion("reduce")
+
+    def _ask_for_motion(self, value: Literal["reduce", ""]) -> None:
+        features = [{"name": "prefers-reduced-motion", "value": value}]
+        self._command("Emulation.setEmulatedMedia", {"features": features})
 
     def _look(self, name: str, given: object = None) -> Any:
         """What may be asked again when the page leaves meanwhile."""

@@ -275,3 +275,13 @@ def test_a_list_that_is_sorted_by_moving_its_lines_has_changed_and_one_left_in_o
     assert not press(hands, "Same").changed
     assert press(hands, "Sort").changed
     assert not press(hands, "Sort").changed
+
+
+def test_a_page_is_asked_for_reduced_motion_while_the_hands_are_still(site):
+    with Browser(BrowserSettings(), site.url) as browser:
+        asked = "return matchMedia('(prefers-reduced-motion: reduce)').matches"
+        with Hands(browser, HandsSettings(still=True)) as still:
+            still.open("/")
+            assert browser.evaluate(asked)
+        browser.open("/")
+        assert not browser.evaluate(asked)
