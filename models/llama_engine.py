@@ -8,24 +8,22 @@ Does not speculate, shift contexts or cut prompts.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import llama_cpp
 import numpy as np
-from llama_cpp.llama_grammar import json_schema_to_gbnf
 
-from models.chat import ChatMessage, Completion, Constraint, Finish, Gbnf, Sampling
+from models.chat import ChatMessage, Completion, Finish
 from models.child_loop import OnText, Outcome, Request
 from models.core_share import CoreShare
-from models.errors import ConstraintError, ContextOverflow, EngineRefused, ImagesUnsupported, ModelError
-from models.grammar import bounded_integers_as_enums
+from models.errors import ContextOverflow, EngineRefused, ModelError
 from models.kv_slots import KvSlots
+from models.llama_drafts import Draft, Writing, grammar_text, in_turns, lengths
 from models.llama_native import (
     AbortSwitch,
     Adapters,
@@ -35,8 +33,9 @@ from models.llama_native import (
     load_model,
     open_context,
 )
-from models.llama_pictures import Album, PictureBlock, PictureChunk, Projector
-from models.llama_text import Picture, PromptWriter, Vocabulary, chat_template
+from models.llama_pictures import Album, PictureBlock, Projector
+from models.llama_prompt import Prompt, PromptReader
+from models.llama_text import PromptWriter, Vocabulary, chat_template
 from models.sampler import Logits, TokenDrawer, logprob
 from models.text_stream import TextStream
 
@@ -55,70 +54,6 @@ class EngineOptions:
     parallel: int
     kv_type: str
     thinking: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Prompt:
-    """`signs`: one for each position, a token or below 0 where a picture's block lies; `blocks` by first position.
-
-    `size` counts what the cache must hold. Valid while its album is open.
-    """
-
-    signs: list[int]
-    blocks: dict[int, PictureBlock]
-    size: int
-
-    def tokens(self) -> tuple[int, ...]:
-        """`size` numbers, -1 for each that belongs to a picture."""
-        found: list[int] = []
-        at = 0
-        while at < len(self.signs):
-            block = self.blocks.get(at)
-            found += [-1] * block.cells if block else [self.signs[at]]
-            at += block.positions if block else 1
-        return tuple(found)
-
-    def text_at(self, at: int, most: int) -> list[int]:
-        """The tokens from `at` that make one batch: up to the next picture, and the very last one alone."""
-        next_block = min((start for start in self.blocks if start > at), default=len(self.signs))
-        return self.signs[at : min(at + most, max(at + 1, len(self.signs) - 1), next_block)]
-
-
-@dataclass(slots=True)
-class _Writing:
-    """One request at work. `drafts` are those of the present turn; empty while it waits for room."""
-
-    request: Request
-    on_text: OnText
-    album: Album
-    prompt: _Prompt
-    grammar: str | None
-    turns: list[list[Sampling]]
-    drafts: list[_Draft] = field(default_factory=list)
-    cells: int = 0
-    """What the present turn may need of the cache."""
-    started: float = 0.0
-    evaluated: int = 0
-    cancelled: bool = False
-    completions: list[Completion] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Draft:
-    """One sequence while it is being written; `sequence` is -1 before that."""
-
-    writing: _Writing
-    number: int
-    sampling: Sampling
-    drawer: TokenDrawer
-    guard: GrammarGuard | None
-    text: TextStream
-    sequence: int = -1
-    tokens: list[int] = field(default_factory=list)
-    pieces: list[bytes] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    finish: Finish | None = None
-    ended_at: float = 0.0
 
 
 class _Memory:
@@ -152,13 +87,14 @@ class LlamaEngine:
         self.abort.connect(self._context)
         self._projector = None if options.projector is None else self._open_projector(options.projector)
         self._vocabulary = Vocabulary(self._model)
-        self._writer = PromptWriter(self._vocabulary, chat_template(self._model), thinking=options.thinking)
+        writer = PromptWriter(self._vocabulary, chat_template(self._model), thinking=options.thinking)
+        self._prompts = PromptReader(writer, self._projector)
         self._memory = _Memory(self._model, self._context)
         self._slots = KvSlots(self._memory, options.parallel)
         self._batch = Batch(max(options.batch_tokens, options.parallel))
         self._adapters = Adapters(self._model, self._context)
         self._cores = CoreShare(options.threads)
-        self._requests: dict[int, _Writing] = {}
+        self._requests: dict[int, Writing] = {}
         self._cancelled: set[int] = set()
 
     def set_adapters(self, adapters: Sequence[tuple[Path, float]]) -> None:
@@ -172,24 +108,24 @@ class LlamaEngine:
 
     def count_tokens(self, messages: Sequence[ChatMessage], prefill: str = "") -> int:
         with closing(Album()) as album:
-            return self._prompt(messages, prefill, album).size
+            return self._prompts.read(messages, prefill, album).size
 
     @property
     def is_busy(self) -> bool:
         return bool(self._requests)
 
     def begin(self, key: int, request: Request, on_text: OnText) -> None:
-        grammar = _grammar_text(request.constraint)
+        grammar = grammar_text(request.constraint)
         album = Album()
         try:
-            prompt = self._prompt(request.messages, request.prefill, album)
+            prompt = self._prompts.read(request.messages, request.prefill, album)
             for sampling in request.samplings:
                 self._refuse_overflow(prompt.size, sampling.max_tokens)
         except BaseException:
             album.close()
             raise
-        turns = _turns(request.samplings, self.options.kv_tokens - prompt.size, self.options.parallel)
-        self._requests[key] = _Writing(request, on_text, album, prompt, grammar, turns)
+        turns = in_turns(request.samplings, self.options.kv_tokens - prompt.size, self.options.parallel)
+        self._requests[key] = Writing(request, on_text, album, prompt, grammar, turns)
 
     def step(self) -> list[tuple[int, Outcome]]:
         """One more token for every text that is being written, whichever request it belongs to, and a beginning for
@@ -230,21 +166,21 @@ class LlamaEngine:
             return [(key, self._dropped(key, error))]
         return []
 
-    def _has_room(self, writing: _Writing) -> bool:
+    def _has_room(self, writing: Writing) -> bool:
         """Whether its next turn fits beside what is being written, in full length. Alone it always fits."""
         taken = sum(other.cells for other in self._requests.values() if other.drafts)
         if not taken:
             return True
         turn = writing.turns[0]
-        return self._slots.free >= len(turn) and taken + writing.prompt.size + _lengths(turn) <= self.options.kv_tokens
+        return self._slots.free >= len(turn) and taken + writing.prompt.size + lengths(turn) <= self.options.kv_tokens
 
-    def _open_turn(self, key: int, writing: _Writing) -> None:
+    def _open_turn(self, key: int, writing: Writing) -> None:
         turn = writing.turns.pop(0)
         first = len(writing.completions)
         writing.started = monotonic()
-        writing.cells = writing.prompt.size + _lengths(turn)
+        writing.cells = writing.prompt.size + lengths(turn)
         writing.drafts = [
-            _Draft(writing, first + n, s, TokenDrawer(s), self._guard(writing.grammar), TextStream(s.stop))
+            Draft(writing, first + n, s, TokenDrawer(s), self._guard(writing.grammar), TextStream(s.stop))
             for n, s in enumerate(turn)
         ]
         if writing.cancelled:
@@ -272,7 +208,7 @@ class LlamaEngine:
         self._forget(key)
         return error
 
-    def _close_turn(self, writing: _Writing) -> None:
+    def _close_turn(self, writing: Writing) -> None:
         for draft in writing.drafts:
             self._slots.release(draft.sequence)
             if draft.guard is not None:
@@ -283,7 +219,7 @@ class LlamaEngine:
         self._requests.pop(key).album.close()
         self._cancelled.discard(key)
 
-    def _read_prompt(self, writing: _Writing) -> int:
+    def _read_prompt(self, writing: Writing) -> int:
         """Evaluates what the cache lacks and draws every draft's first token. The number of tokens evaluated.
 
         The last token is a batch of its own, so that it is the only one to compute when the same prompt comes again.
@@ -312,7 +248,7 @@ class LlamaEngine:
             self._take(draft, logits)
         return evaluated
 
-    def _read_text(self, tokens: Sequence[int], at: int, sequence: int, prompt: _Prompt) -> bool:
+    def _read_text(self, tokens: Sequence[int], at: int, sequence: int, prompt: Prompt) -> bool:
         self._batch.clear()
         for n, token in enumerate(tokens):
             self._batch.add(token, at + n, sequence, wants_logits=at + n + 1 == len(prompt.signs))
@@ -336,7 +272,7 @@ class LlamaEngine:
             pass  # a running state cannot take a half-read picture back, so there must be room at once
         return self._decode((sequence,), decode)
 
-    def _write_next(self, drafts: Sequence[_Draft]) -> None:
+    def _write_next(self, drafts: Sequence[Draft]) -> None:
         self._batch.clear()
         for draft in drafts:
             self._batch.add(
@@ -364,8 +300,8 @@ class LlamaEngine:
             if status != _NO_ROOM or not self._slots.drop_oldest(but=sequences):
                 raise EngineRefused(f"The engine could not go on (status {status}: {self.log.last}); try again.")
 
-    def _take(self, draft: _Draft, logits: Logits) -> None:
-        token = _draw(draft, logits)
+    def _take(self, draft: Draft, logits: Logits) -> None:
+        token = draft.draw(logits)
         draft.tokens.append(token)
         if draft.writing.request.record:
             draft.logprobs.append(logprob(logits, token))
@@ -373,19 +309,19 @@ class LlamaEngine:
             self._end(draft, "stop")
             return
         draft.pieces.append(self._vocabulary.piece(token))
-        _emit(draft, draft.text.feed(draft.pieces[-1]))
+        draft.emit(draft.text.feed(draft.pieces[-1]))
         if draft.text.is_stopped:
             self._end(draft, "stop")
         elif len(draft.tokens) >= draft.sampling.max_tokens:
             self._end(draft, "length")
 
-    def _end(self, draft: _Draft, finish: Finish) -> None:
-        _emit(draft, draft.text.end())
+    def _end(self, draft: Draft, finish: Finish) -> None:
+        draft.emit(draft.text.end())
         draft.finish, draft.ended_at = finish, monotonic()
 
-    def _completion(self, draft: _Draft, evaluated: int) -> Completion:
+    def _completion(self, draft: Draft, evaluated: int) -> Completion:
         request, prompt = draft.writing.request, draft.writing.prompt
-        self._writer.remember(request.prefill, draft.text.text, self._tokens_of_text(draft))
+        self._prompts.writer.remember(request.prefill, draft.text.text, self._tokens_of_text(draft))
         return Completion(
             text=draft.text.text,
             finish=draft.finish or "cancelled",
@@ -398,7 +334,7 @@ class LlamaEngine:
             prompt_token_ids=prompt.tokens() if request.record else (),
         )
 
-    def _tokens_of_text(self, draft: _Draft) -> list[int]:
+    def _tokens_of_text(self, draft: Draft) -> list[int]:
         """Without the end token; where a stop string cut a token in two, what is left of it is tokenized anew."""
         tokens = draft.tokens[: len(draft.pieces)]
         if not draft.text.is_stopped:
@@ -410,28 +346,6 @@ class LlamaEngine:
                 return tokens[:count] + (self._vocabulary.tokenize(rest, with_controls=False) if rest else [])
             length += len(piece)
         return tokens
-
-    def _prompt(self, messages: Sequence[ChatMessage], prefill: str, album: Album) -> _Prompt:
-        signs: list[int] = []
-        blocks: dict[int, PictureBlock] = {}
-        for chunk in self._chunks(messages, prefill, album):
-            if isinstance(chunk, PictureBlock):
-                blocks[len(signs)] = chunk
-                signs += chunk.signs
-            else:
-                signs += chunk
-        return _Prompt(signs, blocks, len(signs) + sum(b.cells - b.positions for b in blocks.values()))
-
-    def _chunks(self, messages: Sequence[ChatMessage], prefill: str, album: Album) -> Iterator[PictureChunk]:
-        for piece in self._writer.write(messages, prefill):
-            if not isinstance(piece, Picture):
-                yield self._writer.tokenize(piece)
-            elif self._projector is None:
-                raise ImagesUnsupported(
-                    "This model was loaded without a projector and cannot see; take a vision model."
-                )
-            else:
-                yield from self._projector.read(piece.image, album)
 
     def _open_projector(self, path: Path) -> Projector:
         options = self.options
@@ -450,49 +364,3 @@ class LlamaEngine:
     def _logits(self, row: int) -> Logits:
         pointer: Any = llama_cpp.llama_get_logits_ith(self._context, row)
         return np.ctypeslib.as_array(pointer, shape=(self._vocabulary.size,))
-
-
-def _emit(draft: _Draft, text: str) -> None:
-    if text:
-        draft.writing.on_text(draft.number, text)
-
-
-def _lengths(samplings: Sequence[Sampling]) -> int:
-    return sum(sampling.max_tokens for sampling in samplings)
-
-
-def _draw(draft: _Draft, logits: Logits) -> int:
-    token = draft.drawer.draw(logits)
-    if draft.guard is not None:
-        if not draft.guard.allows(token):
-            token = draft.drawer.draw(draft.guard.masked(logits))
-        draft.guard.accept(token)
-    draft.drawer.accept(token)
-    return token
-
-
-def _turns(samplings: Sequence[Sampling], room: int, parallel: int) -> list[list[Sampling]]:
-    """In order, as many at once as the cache can hold in full length."""
-    turns: list[list[Sampling]] = []
-    left = 0
-    for sampling in samplings:
-        if not turns or sampling.max_tokens > left or len(turns[-1]) == parallel:
-            turns.append([])
-            left = room
-        turns[-1].append(sampling)
-        left -= sampling.max_tokens
-    return turns
-
-
-def _grammar_text(constraint: Constraint | None) -> str | None:
-    match constraint:
-        case None:
-            return None
-        case Gbnf():
-            return constraint.grammar
-    try:
-        return str(json_schema_to_gbnf(json.dumps(bounded_integers_as_enums(constraint.schema))))
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError, NotImplementedError) as error:
-        if isinstance(error, ConstraintError):
-            raise
-        raise ConstraintError(f"The engine cannot follow this JSON schema ({error}); use a simpler one.") from error

@@ -99,6 +99,7 @@ class Bench:
     """The temporary folder of the jobs, for nothing else."""
     is_local: bool = False
     is_short: bool = False
+    is_plain: bool = False
     engine: Path | None = None
     """A GGUF that a real engine holds beside the scripted answers, to be killed."""
     started: set[Owner] = field(default_factory=set)
@@ -107,7 +108,8 @@ class Bench:
     @property
     def options(self) -> tuple[str, ...]:
         engine = ("--engine", str(self.engine)) if self.engine else ()
-        return ("--local",) * self.is_local + ("--short",) * self.is_short + engine
+        flags = {"--local": self.is_local, "--short": self.is_short, "--plain": self.is_plain}
+        return (*(flag for flag, is_on in flags.items() if is_on), *engine)
 
     def is_settled(self, owner: Owner) -> bool:
         """Alive, or none of its jobs."""

@@ -1,12 +1,12 @@
-"""A whole job in a process of its own, to be broken: `python -m appliance.chaos.job HOME [--local] [--short]`.
+"""A whole job in a process of its own, to be broken: `python -m appliance.chaos.job HOME`.
 
 Two sites, one by drafts and repairs and one step by step, written by a scripted model; container, browser, audit,
-explorer, grades, store and exports are real. `--short` makes one site, `--local` takes rooms without walls. It says
-`up SECONDS` by the machine's clock when a site runs, `step RUN N` after each commit, with `--list` also `point NAME` at
-each point, and `over` at the end. Called again it goes on, as the worker does, and with `--again` failed sites do too.
-With `--engine GGUF` a real engine writes two tokens before each scripted answer, and its process is killed at the point
-after `--engine-at`, which is said as `shot`. `--say FILE` says it all there. With `--wait` it makes what others ask
-for, until SIGTERM.
+explorer, grades, store and exports are real. `--short` makes one site, `--plain` leaves the explorer out, `--local`
+takes rooms without walls. It says `up SECONDS` by the machine's clock when a site runs, `step RUN N` after each commit,
+with `--list` also `point NAME` at each point, and `over` at the end. Called again it goes on, as the worker does, and
+with `--again` failed sites do too. With `--engine GGUF` a real engine writes two tokens before each scripted answer,
+and its process is killed at the point after `--engine-at`, which is said as `shot`. `--say FILE` says it all there.
+With `--wait` it makes what others ask for, until SIGTERM.
 """
 
 import argparse
@@ -90,8 +90,10 @@ class LocalRooms:
 class Rehearsal:
     """The workshop of a broken job."""
 
-    def __init__(self, config: Config, home: Path, *, local: bool, engine: LlamaChild | None = None) -> None:
-        self._config, self._home, self._local, self._engine = config, home, local, engine
+    def __init__(
+        self, config: Config, home: Path, *, local: bool, plain: bool, engine: LlamaChild | None = None
+    ) -> None:
+        self._config, self._home, self._local, self._plain, self._engine = config, home, local, plain, engine
 
     def reap(self) -> None:
         remove_dead(self._home)
@@ -124,7 +126,7 @@ class Rehearsal:
                 rules=rules_of(run.request),
                 cancelled=cancelled,
                 tell=tell,
-                explore=explore,
+                explore=None if self._plain else explore,
             )
 
 
@@ -164,6 +166,7 @@ def main() -> None:
     parser.add_argument("home", type=Path)
     parser.add_argument("--local", action="store_true")
     parser.add_argument("--short", action="store_true")
+    parser.add_argument("--plain", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--at", nargs=2, metavar=("NAME", "NTH"))
     parser.add_argument("--engine", type=Path)
@@ -187,7 +190,7 @@ def main() -> None:
             engine = _engine(options.engine, stack)
             if options.engine_at:
                 at_point(Point(options.engine_at[0], int(options.engine_at[1])), lambda: _shoot(engine, say))
-            workshop = Rehearsal(config, options.home, local=options.local, engine=engine)
+            workshop = Rehearsal(config, options.home, local=options.local, plain=options.plain, engine=engine)
             if options.wait:
                 with Store(options.home) as store, stop_on_signals() as stop:
                     return serve_queue(store, workshop, stop, lambda kind, data: None)

@@ -47,15 +47,19 @@ def command(
         done, whole = bench.whole()
         check_end(bench, done, whole, tally, "a whole job")
         trials = (only or TRIALS) if chaos else ()
+        small = dataclasses.replace(bench, is_short=True, is_plain=True)
         if "points" in trials:
-            kill_at_points(bench, points_of(done), each, seed, tally, say)
+            of_small = points_of(small.whole()[0])
+            kill_at_points(small, of_small, each, seed, tally, say)
+            others = {name: count for name, count in points_of(done).items() if name not in of_small}
+            kill_at_points(bench, others, each, seed, tally, say)
         if "engines" in trials:
             gguf = write_tiny_gguf(folder / "tiny.gguf")
-            attended = dataclasses.replace(bench, is_local=True, engine=gguf)
+            attended = dataclasses.replace(small, is_local=True, engine=gguf)
             kill_engines(attended, points_of(attended.whole()[0]), each, seed, tally, say)
         if "random" in trials:
             kill_at_random(bench, kills, done.seconds, seed, tally, say)
-        short = dataclasses.replace(bench, is_local=True, is_short=True)
+        short = dataclasses.replace(small, is_local=True)
         if "writes" in trials:
             fail_writes(short, build_disk(folder), every, seed, tally, say)
         if "power" in trials:

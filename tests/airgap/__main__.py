@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ MODEL = "qwen2.5-coder-0.5b"
 PLACE = "/opt/webgen-appliance"
 BRIEF = "A one-page site for a bakery, white background, teal buttons"
 STAGE_TIMEOUT_S = 3600
+CGROUPS, CGROUP = Path("/sys/fs/cgroup"), "appliance"
 # A root that was only changed by chroot may make no user namespaces, which Chromium and podman need.
 START = """
 ip link set lo up
@@ -121,6 +123,18 @@ def run(stage: Stage, root: Path, bundle: Path, work: Path) -> Result:
         return Result(stage.name, done.returncode, round(time.monotonic() - begun, 1), stage.tries, count(lines))
 
 
+@contextmanager
+def control_groups_kept() -> Iterator[None]:
+    """The root sees this machine's control groups, and gives those of the account's name to its own account."""
+    kept = [*CGROUPS.glob(f"*/{CGROUP}"), *CGROUPS.glob(f"*/{CGROUP}/cgroup.procs")]
+    owners = [(path, path.stat()) for path in kept]
+    try:
+        yield
+    finally:
+        for path, was in owners:
+            os.chown(path, was.st_uid, was.st_gid)
+
+
 def results(bundle: Path, key: Path | None, work: Path, only: list[str]) -> Iterator[Result]:
     root = work / "root" if only else bare_root(work)
     if key is not None:
@@ -150,9 +164,10 @@ def main() -> int:
     os.umask(0o022)
     wished.work.mkdir(mode=0o755, parents=True, exist_ok=True)
     is_good = True
-    for result in results(wished.bundle.resolve(), wished.key, wished.work, wished.only):
-        is_good = is_good and result.is_good
-        print(json.dumps(asdict(result)) if wished.json else line(result), flush=True)
+    with control_groups_kept():
+        for result in results(wished.bundle.resolve(), wished.key, wished.work, wished.only):
+            is_good = is_good and result.is_good
+            print(json.dumps(asdict(result)) if wished.json else line(result), flush=True)
     return 0 if is_good else 1
 
 

@@ -31,7 +31,7 @@ def bench():
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:  # short: sockets lie in it
         for name in ("home", "temp"):
             (Path(folder) / name).mkdir()
-        yield Bench(Path(folder) / "home", Path(folder) / "temp", is_local=True, is_short=True)
+        yield Bench(Path(folder) / "home", Path(folder) / "temp", is_local=True, is_short=True, is_plain=True)
 
 
 def quiet(text):
