@@ -1,18 +1,20 @@
-"""The engine's source as it is built: the pinned archive, with faster products for a few rows put in.
+"""The engine's source as it is built: the pinned archive, with faster products and attention for a few rows put in.
 
-See few_rows.hpp. Where the processor or the build lacks the instructions, the code is left out by the compiler and
+See few_rows.hpp and few_heads.hpp. Where the processor or the build lacks the instructions, the code is left out by the compiler and
 llama.cpp's own takes its place.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from setup.errors import CommandFailed
 
-FEW_ROWS = Path(__file__).with_name("few_rows.hpp")
-PATCHED_FILE = "vendor/llama.cpp/ggml/src/ggml-cpu/repack.cpp"
+FEW_ROWS, FEW_HEADS = (Path(__file__).with_name(f"{name}.hpp") for name in ("few_rows", "few_heads"))
+PATCHED_FOLDER = "vendor/llama.cpp/ggml/src/ggml-cpu"
+Changes = tuple[tuple[str, str], ...]
 _SIGNATURE = "(int n, float * s, size_t bs, const void * vx, const void * vy, int nr, int nc) {\n"
 _FEW, _ALL = "if (nr < 16)", ""
 
@@ -36,7 +38,7 @@ _LEFT_FIRST = """\
 #endif
 """
 _CHOICE = "    } else if (cur->type == GGML_TYPE_Q6_K) {\n"
-CHANGES: tuple[tuple[str, str], ...] = (
+_PRODUCTS: Changes = (
     ('#include "repack.h"\n', f'#include "repack.h"\n#include "{FEW_ROWS.name}"\n'),
     _call("gemm", "q4_K", _FEW, "Four"),
     _call("gemm", "q6_K", _ALL, "Four"),
@@ -48,7 +50,17 @@ CHANGES: tuple[tuple[str, str], ...] = (
         "        }\n#endif\n",
     ),
 )
-"""What is looked for, which must be there exactly once, and what takes its place."""
+_ATTENTION: Changes = (
+    ('#include "vec.h"\n', f'#include "vec.h"\n#include "{FEW_HEADS.name}"\n'),
+    (
+        "            {\n                // uses F32 accumulators\n",
+        "            {\n#ifdef FEW_HEADS\n                if (!params->use_ref && few_heads::knows(dst, params->nth)) {\n"
+        "                    return few_heads::compute(params, dst);\n                }\n#endif\n"
+        "                // uses F32 accumulators\n",
+    ),
+)
+CHANGES: Mapping[str, Changes] = {"repack.cpp": _PRODUCTS, "ops.cpp": _ATTENTION}
+"""By file: what is looked for, which must be there exactly once, and what takes its place."""
 
 
 def unpack(archive: Path, folder: Path) -> Path:
@@ -56,14 +68,16 @@ def unpack(archive: Path, folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.unpack_archive(archive, folder)
     (tree,) = folder.iterdir()
-    target = tree / PATCHED_FILE
-    target.write_text(changed(target.read_text("utf-8")), "utf-8")
-    shutil.copy(FEW_ROWS, target.parent)
+    for name, changes in CHANGES.items():
+        target = tree / PATCHED_FOLDER / name
+        target.write_text(changed(target.read_text("utf-8"), changes), "utf-8")
+    for kernels in (FEW_ROWS, FEW_HEADS):
+        shutil.copy(kernels, tree / PATCHED_FOLDER)
     return tree
 
 
-def changed(text: str) -> str:
-    for old, new in CHANGES:
+def changed(text: str, changes: Changes) -> str:
+    for old, new in changes:
         if text.count(old) != 1:
             raise CommandFailed(f"The engine's source is not the expected one: {old.strip()!r} is not there once.")
         text = text.replace(old, new)

@@ -109,7 +109,8 @@ def test_the_variant_is_what_the_gpu_asks_for_and_the_machine_can_compile(
 
 
 def test_the_kernels_are_put_into_the_source_once_and_another_source_is_refused() -> None:
-    ours = "".join(old for old, _ in CHANGES)
-    assert changed(ours).count("#ifdef FEW_ROWS") == 5
-    with pytest.raises(CommandFailed, match="not the expected one"):
-        changed(ours * 2)
+    for name, guard, times in (("repack.cpp", "#ifdef FEW_ROWS", 5), ("ops.cpp", "#ifdef FEW_HEADS", 1)):
+        ours = "".join(old for old, _ in CHANGES[name])
+        assert changed(ours, CHANGES[name]).count(guard) == times
+        with pytest.raises(CommandFailed, match="not the expected one"):
+            changed(ours * 2, CHANGES[name])
