@@ -1,7 +1,7 @@
 """The engine's source as it is built: the pinned archive, with faster products and attention for a few rows put in.
 
-See few_rows.hpp and few_heads.hpp. Where the processor or the build lacks the instructions, the code is left out by the compiler and
-llama.cpp's own takes its place.
+See few_rows.hpp and few_heads.hpp. Where the processor or the build lacks the instructions, the code is left out by the
+compiler and llama.cpp's own takes its place.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ _ATTENTION: Changes = (
     ('#include "vec.h"\n', f'#include "vec.h"\n#include "{FEW_HEADS.name}"\n'),
     (
         "            {\n                // uses F32 accumulators\n",
-        "            {\n#ifdef FEW_HEADS\n                if (!params->use_ref && few_heads::knows(dst, params->nth)) {\n"
-        "                    return few_heads::compute(params, dst);\n                }\n#endif\n"
-        "                // uses F32 accumulators\n",
+        "            {\n#ifdef FEW_HEADS\n"
+        "                if (!params->use_ref && few_heads::knows(dst, params->nth)) {\n"
+        "                    return few_heads::compute(params, dst);\n"
+        "                }\n#endif\n                // uses F32 accumulators\n",
     ),
 )
 CHANGES: Mapping[str, Changes] = {"repack.cpp": _PRODUCTS, "ops.cpp": _ATTENTION}
