@@ -55,7 +55,7 @@ _ATTENTION: Changes = (
     (
         "            {\n                // uses F32 accumulators\n",
         "            {\n#ifdef FEW_HEADS\n"
-        "                if (!params->use_ref && few_heads::knows(dst, params->nth)) {\n"
+        "                if (!params->use_ref && few_heads::knows(dst)) {\n"
         "                    return few_heads::compute(params, dst);\n"
         "                }\n#endif\n                // uses F32 accumulators\n",
     ),

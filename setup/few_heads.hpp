@@ -18,8 +18,9 @@ namespace few_heads {
 constexpr int CELLS = 16, LANES = 16, MOST_HEADS = 16, MOST_DIMS = 256;
 constexpr uint16_t HIDDEN = 0xFC00;  // minus infinity
 
-// Whether this attention is one that `compute` knows, and has work for every thread.
-inline bool knows(const ggml_tensor * dst, int threads) {
+// Whether this attention is one that `compute` knows. Not asked: whether every thread gets work. Then a text would depend
+// on their number, and one row of few heads costs little beside the weights.
+inline bool knows(const ggml_tensor * dst) {
     const ggml_tensor *q = dst->src[0], *k = dst->src[1], *v = dst->src[2], *mask = dst->src[3];
     float bias, softcap;
     memcpy(&bias, (const float *) dst->op_params + 1, sizeof bias);
@@ -30,7 +31,7 @@ inline bool knows(const ggml_tensor * dst, int threads) {
     return mask && mask->type == GGML_TYPE_F16 && mask->ne[2] == 1 && mask->ne[3] == 1 && !dst->src[4] && bias == 0.0f &&
            softcap == 0.0f && q->type == GGML_TYPE_F32 && q->ne[3] == 1 && fits(k) && fits(v) && k->ne[2] == v->ne[2] &&
            q->ne[2] % k->ne[2] == 0 && q->ne[2] / k->ne[2] <= MOST_HEADS &&
-           q->ne[1] < (int64_t) ggml_fa_tile_config::Q && q->ne[1] * k->ne[2] >= threads;
+           q->ne[1] < (int64_t) ggml_fa_tile_config::Q;
 }
 
 inline void to_floats(const char * halves, float * floats, int dims) {
