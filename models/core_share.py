@@ -1,8 +1,8 @@
 """How many threads compute the next batch: fewer while other programs need the cores.
 
 The threads of one product wait for each other, so one that gets no core holds up all of them: beside one busy program
-on two cores a 1.5B model wrote 6.7 tokens a second, and writes 8.5 so. With AVX-512 the engine's sums do not depend on
-the number of threads (setup/few_heads.hpp), and so neither does what is written; elsewhere llama.cpp parts the cache of a
+on two cores a 1.5B model wrote 6.7 tokens a second, and writes 8.5 so. With AVX-512 the sums do not depend on the
+number of threads (setup/few_heads.hpp), and so neither does what is written; elsewhere llama.cpp parts the cache of a
 single text among them, and rounds accordingly.
 """
 

@@ -20,7 +20,7 @@ from appliance.account import environment_for
 from appliance.privileges import command_as
 from models.hardware import EngineVariant, parse_cpuinfo
 from setup.commands import Commands
-from setup.engine_source import CHANGES, FEW_HEADS, FEW_ROWS, unpack
+from setup.engine_source import CHANGES, KERNELS, unpack
 from setup.environment import NETWORK_ADVICE, PIP_QUIET, advice_of, pip, source_words
 from setup.errors import CommandFailed, EngineUnusable
 from setup.locks import ENGINE, engine_only, lock_path, pinned_version
@@ -90,7 +90,7 @@ def wheel_folder(cache: Path, rung: Rung, lock: str) -> Path:
     processor = processor_flags(Path("/proc/cpuinfo").read_text()) if rung.is_native else platform.machine()
     version = subprocess.run([rung.c, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     python = f"{sys.implementation.cache_tag}-{platform.machine()}-{platform.libc_ver()[1]}"
-    changes = (CHANGES, FEW_ROWS.read_text(), FEW_HEADS.read_text())
+    changes = (CHANGES, *(kernels.read_text() for kernels in KERNELS))
     key = hashlib.sha256(repr((engine_only(lock), changes, rung, processor, version, python)).encode()).hexdigest()[:16]
     return cache / "engine" / f"{rung.variant}-{key}"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from setup.errors import CommandFailed
 
 FEW_ROWS, FEW_HEADS = (Path(__file__).with_name(f"{name}.hpp") for name in ("few_rows", "few_heads"))
+KERNELS = (FEW_ROWS, FEW_HEADS)
 PATCHED_FOLDER = "vendor/llama.cpp/ggml/src/ggml-cpu"
 Changes = tuple[tuple[str, str], ...]
 _SIGNATURE = "(int n, float * s, size_t bs, const void * vx, const void * vy, int nr, int nc) {\n"
@@ -72,7 +73,7 @@ def unpack(archive: Path, folder: Path) -> Path:
     for name, changes in CHANGES.items():
         target = tree / PATCHED_FOLDER / name
         target.write_text(changed(target.read_text("utf-8"), changes), "utf-8")
-    for kernels in (FEW_ROWS, FEW_HEADS):
+    for kernels in KERNELS:
         shutil.copy(kernels, tree / PATCHED_FOLDER)
     return tree
 

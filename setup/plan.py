@@ -12,6 +12,7 @@ from models.hardware import EngineVariant
 from setup import copy
 from setup.commands import Commands
 from setup.engine import install_engine, processor_flags
+from setup.engine_source import CHANGES, KERNELS
 from setup.environment import (
     CPU_TORCH,
     GPU_RUNTIME,
@@ -70,7 +71,7 @@ def is_current_copy(places: Places) -> bool:
 def environment_steps(places: Places, wishes: Wishes, variant: EngineVariant, commands: Commands) -> list[Step]:
     is_root = os.geteuid() == 0
     processor = processor_flags(Path("/proc/cpuinfo").read_text())
-    engine = content_hash([lock_path(places.tree, variant)], variant, processor)
+    engine = content_hash([lock_path(places.tree, variant), *KERNELS], variant, processor, repr(CHANGES))
     project = content_hash([places.tree / "pyproject.toml"], str(places.tree))
 
     def create() -> str:

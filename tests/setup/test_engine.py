@@ -4,11 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from appliance.privileges import Account
 from models.hardware import Gpu, HardwareFacts
+from setup.commands import Commands
 from setup.engine import Rung, first_that_works, is_pinned, ladder, processor_flags, wheel_folder
 from setup.engine_source import CHANGES, changed
 from setup.errors import CommandFailed, EngineUnusable
 from setup.gpu import choose_build
+from setup.places import Places
+from setup.plan import Wishes, environment_steps
+from tests.setup.machine import CHECKOUT
 
 BOTH = frozenset({"clang", "gcc"})
 LOCK = (Path(__file__).resolve().parent.parent.parent / "locks" / "cpu.txt").read_text()
@@ -114,3 +119,17 @@ def test_the_kernels_are_put_into_the_source_once_and_another_source_is_refused(
         assert changed(ours, CHANGES[name]).count(guard) == times
         with pytest.raises(CommandFailed, match="not the expected one"):
             changed(ours * 2, CHANGES[name])
+
+
+def test_other_kernels_make_set_up_build_the_engine_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account("nobody", 65534, 65534, Path("/nonexistent"), Path("/nonexistent"))
+    places = Places(CHECKOUT, CHECKOUT, Path("/nonexistent"), account)
+
+    def inputs() -> str:
+        steps = environment_steps(places, Wishes(), "cpu", Commands(Path("/dev/null"), CHECKOUT))
+        return next(step.inputs for step in steps if step.name == "engine")
+
+    before = inputs()
+    assert inputs() == before
+    monkeypatch.setattr("setup.plan.CHANGES", {})
+    assert inputs() != before
