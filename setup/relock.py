@@ -32,6 +32,7 @@ def inputs(project: dict[str, object]) -> dict[str, list[str]]:
         "ray": list(extras["ray"]),
         "build": [*project["build-system"]["requires"], *project["dependency-groups"]["editable-build"]],  # type: ignore[index]
         "engine-build": list(project["dependency-groups"]["engine-build"]),  # type: ignore[index]
+        "fuzz": list(project["dependency-groups"]["fuzz"]),  # type: ignore[index]
         "release": list(project["dependency-groups"]["release"]),  # type: ignore[index]
     }
 
@@ -58,7 +59,7 @@ def constraints(name: str) -> tuple[str, ...]:
     """Locks whose versions another one must keep to, because both are installed into one environment."""
     if name in (*ENGINE_VARIANTS, "build", "engine-build", "release"):
         return ()
-    return ("cpu", "dev", "train") if name == "ray" else ("cpu",)
+    return ("cpu", "dev", "train") if name in ("ray", "fuzz") else ("cpu",)
 
 
 def resolve(uv: Path, checkout: Path, requirements: list[str], kept: Sequence[Path]) -> list[str]:
