@@ -48,6 +48,7 @@ def command(
         check_end(bench, done, whole, tally, "a whole job")
         trials = (only or TRIALS) if chaos else ()
         small = dataclasses.replace(bench, is_short=True, is_plain=True)
+        unwalled = dataclasses.replace(small, is_local=True)
         if "points" in trials:
             of_small = points_of(small.whole()[0])
             kill_at_points(small, of_small, each, seed, tally, say)
@@ -55,15 +56,14 @@ def command(
             kill_at_points(bench, others, each, seed, tally, say)
         if "engines" in trials:
             gguf = write_tiny_gguf(folder / "tiny.gguf")
-            attended = dataclasses.replace(small, is_local=True, engine=gguf)
+            attended = dataclasses.replace(unwalled, engine=gguf)
             kill_engines(attended, points_of(attended.whole()[0]), each, seed, tally, say)
         if "random" in trials:
             kill_at_random(bench, kills, done.seconds, seed, tally, say)
-        short = dataclasses.replace(small, is_local=True)
         if "writes" in trials:
-            fail_writes(short, build_disk(folder), every, seed, tally, say)
+            fail_writes(unwalled, build_disk(folder), every, seed, tally, say)
         if "power" in trials:
-            cut_power(short, build_disk(folder), every, seed, tally, say)
+            cut_power(unwalled, build_disk(folder), every, seed, tally, say)
         one = dataclasses.replace(bench, is_short=True)
         told: dict[str, Any] = {}
         if "soak" in trials:

@@ -1,4 +1,5 @@
-"""Every reader of what strangers write. A new one belongs into one of the three tables.
+"""Every reader of what strangers write. A new one belongs into one of the three tables, and its module among
+those that `guided` follows.
 
 The reader of bundles belongs beside that of backups, in `of_files`.
 """
