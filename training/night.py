@@ -273,6 +273,7 @@ class NightWork:
             self.pause()
             report = trainer.update(groups_of(frozen, lesson), imitates=lesson == "imitate")
             if report is None:
+                trainer.save(checkpoint, {"reports": reports})
                 raise NightStopped
             reports.append({"lesson": lesson, **told_report(report)})
             if report.outcome != "updated":  # what was learned before it is not lost

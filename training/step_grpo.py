@@ -82,8 +82,23 @@ class Report:
     mismatch: Mismatch | None = None
 
 
+@dataclass(slots=True)
+class Halfway:
+    """How far an update is that was stopped on the way; the gradients so far are the parameters' own."""
+
+    sizes: list[int] = field(default_factory=list)
+    """Tokens of each sequence, by which the update is known again."""
+    old: list[Tensor] = field(default_factory=list)
+    """(N,) log-probs before the update, of the sequences so far."""
+    epoch: int = 0
+    done: int = 0
+    """Sequences of this epoch whose gradients are summed."""
+    loss: float = 0.0
+
+
 class Trainer:
-    """Holds the policy and its optimiser. `stopped` is asked between sequences; what it interrupts changes nothing.
+    """Holds the policy and its optimiser. `stopped` is asked between sequences; what it interrupts goes on there with
+    the next call of the same update, in a resumed trainer too.
 
     `offload` keeps the checkpointed activations in main memory instead of the card's: less there, and a little slower.
     """
@@ -99,6 +114,7 @@ class Trainer:
         self.model: Any = model
         self.settings, self.stopped = settings, stopped
         self.updates = 0
+        self._halfway: Halfway | None = None
         self._base = cast(Any, model).get_base_model()
         self.head = head_of(self._base)
         self._parameters = trained(model)
@@ -113,12 +129,21 @@ class Trainer:
         """One update from these groups; None when it was stopped on the way.
 
         With `imitates` each step's advantage is its reward, whoever wrote it: no correction for how likely its tokens
-        were there, and ten times the learning rate.
+        were there, and ten times the learning rate. Raises ValueError where another update is under way.
         """
         parts, report = prepared(groups, imitation(self.settings) if imitates else self.settings)
         if not any(part.trained for part in parts):
             return report
-        old = self._before(parts, imitates)
+        sizes = [len(part.ids) for part in parts]
+        half = self._halfway or Halfway(sizes)
+        if half.sizes != sizes:
+            raise ValueError("Another update is under way; end that one first.")
+        ended = self._go_on(half, parts, report, imitates)
+        self._halfway = half if ended is None else None
+        return ended
+
+    def _go_on(self, half: Halfway, parts: Sequence[Tokens], report: Report, imitates: bool) -> Report | None:
+        old = self._before(half, parts, imitates)
         if old is None:
             return None
         masks = [trained_tokens(one, self.settings.loss) for one in old]
@@ -127,24 +152,23 @@ class Trainer:
             return report
         for held in self._optimiser.param_groups:
             held["lr"] = self.settings.learning_rate * (_IMITATION_RATE if imitates else 1.0)
-        for _ in range(self.settings.epochs):
-            stepped = self._epoch(parts, old, masks, report)
+        while half.epoch < self.settings.epochs:
+            stepped = self._epoch(half, parts, old, masks, report)
             if stepped is None or stepped.outcome != "updated":
                 return stepped
             report = stepped
         self.updates += 1
         return report
 
-    def _before(self, parts: Sequence[Tokens], imitates: bool) -> list[Turned] | None:
+    def _before(self, half: Halfway, parts: Sequence[Tokens], imitates: bool) -> list[Turned] | None:
         """Each part's tokens with their log-probs before the update."""
-        found = []
-        for part in parts:
+        for part in parts[len(half.old) :]:
             if self.stopped():
                 return None
             with torch.no_grad():
-                one = turned(part, self.logprobs(part))
-                found.append(replace(one, rollout=one.old) if imitates else one)
-        return found
+                half.old.append(self.logprobs(part))
+        found = [turned(part, old) for part, old in zip(parts, half.old, strict=True)]
+        return [replace(one, rollout=one.old) for one in found] if imitates else found
 
     def _compared(self, report: Report, old: Sequence[Turned], masks: Sequence[Tensor]) -> Report:
         whole = sum(mask.numel() for mask in masks)
@@ -158,22 +182,25 @@ class Trainer:
         return replace(report, outcome=outcome, mismatch=apart, vetoed=vetoed, tokens=kept)
 
     def _epoch(
-        self, parts: Sequence[Tokens], old: Sequence[Turned], masks: Sequence[Tensor], report: Report
+        self, half: Halfway, parts: Sequence[Tokens], old: Sequence[Turned], masks: Sequence[Tensor], report: Report
     ) -> Report | None:
-        self._optimiser.zero_grad(set_to_none=True)
-        total = 0.0
-        for part, one, mask in zip(parts, old, masks, strict=True):
+        if not half.done:
+            self._optimiser.zero_grad(set_to_none=True)
+        for part, one, mask in list(zip(parts, old, masks, strict=True))[half.done :]:
             if self.stopped():
                 return None
             loss = trajectory_loss(
                 self.logprobs(part), one, mask, self.settings.loss, tokens=report.tokens, trajectories=len(parts)
             )
             loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.item()
+            half.loss += loss.item()
+            half.done += 1
+        total = half.loss
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.settings.gradient_clip).item()
         if not math.isfinite(norm) or not math.isfinite(total):
             return replace(report, outcome="not finite", loss=total, gradient=norm)
         self._optimiser.step()
+        half.epoch, half.done, half.loss = half.epoch + 1, 0, 0.0
         return replace(report, loss=total, gradient=norm)
 
     def logprobs(self, part: Tokens) -> Tensor:
@@ -186,7 +213,7 @@ class Trainer:
     # -- checkpoints -----------------------------------------------------------------------------------------------
 
     def save(self, folder: Path, extra: Mapping[str, Any] | None = None) -> None:
-        """Adapter, optimiser, random state and count, complete or not at all."""
+        """Adapter, optimiser, random state, count and an update that is under way, complete or not at all."""
         scratch = folder.with_name(folder.name + ".part")
         save_lora(self.model, scratch)
         state = {
@@ -194,6 +221,9 @@ class Trainer:
             "random": torch.get_rng_state(),
             "updates": self.updates,
         }
+        if self._halfway:
+            state["halfway"] = {name: getattr(self._halfway, name) for name in Halfway.__slots__}
+            state["gradients"] = [parameter.grad for parameter in self._parameters]
         torch.save(state, scratch / "trainer.pt")
         told = {"settings": asdict(self.settings), "updates": self.updates, **(extra or {})}
         (scratch / "trainer.json").write_text(json.dumps(told, indent=1))
@@ -221,6 +251,9 @@ class Trainer:
         self._optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
         self.updates = state["updates"]
+        self._halfway = Halfway(**state["halfway"]) if "halfway" in state else None
+        for parameter, gradient in zip(self._parameters, state.get("gradients", ()), strict=False):
+            parameter.grad = None if gradient is None else gradient.to(parameter.device)
         return told
 
 

@@ -62,6 +62,7 @@ class Toybox:
     def __init__(self, store, gain=1.0, broken_export=0):
         self.store, self.gain, self.broken_export, self.made = store, gain, broken_export, []
         self.score, self.works = float, 1.0
+        self.stopped = lambda: False
 
     def wait(self, run_ids):
         for run_id in run_ids:
@@ -87,7 +88,7 @@ class Toybox:
         return nullcontext()
 
     def trainer(self, settings, parent):
-        return Trainer(policy(0, width=32, layers=1), settings)
+        return Trainer(policy(0, width=32, layers=1), settings, stopped=self.stopped)
 
     def export(self, trainer, folder):
         if self.broken_export:
@@ -194,6 +195,21 @@ def test_stopped_anywhere_it_goes_on_there_and_ends_the_same(store, tmp_path, at
     assert night.data["adapter"] == whole.data["adapter"]
     assert night.data["reports"] == whole.data["reports"]
     assert len(machine.made) == len(set(machine.made)) == 2 + 16
+
+
+def test_a_box_that_is_never_left_alone_for_a_whole_update_learns_all_the_same(store, tmp_path):
+    with Store(tmp_path / "whole") as other:
+        whole = work(other, begun(other), Toybox(other))
+    night, machine, stops = begun(store), Toybox(store), 0
+    while night.state != "done":
+        looks = iter([False] * 5)
+        machine.stopped = lambda looks=looks: next(looks, True)
+        try:
+            night = work(store, night, machine)
+        except NightStopped:
+            night, stops = Ledger(store).open_night(), stops + 1
+    assert stops > 2
+    assert (night.data["adapter"], night.data["reports"]) == (whole.data["adapter"], whole.data["reports"])
 
 
 def test_a_full_disk_in_the_middle_of_the_export_is_tried_again_once(store):

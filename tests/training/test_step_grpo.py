@@ -138,12 +138,32 @@ def test_checkpointing_keeps_a_fraction_and_changes_no_gradient():
     assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(gradients, same, strict=True))
 
 
-def test_a_stop_on_the_way_changes_nothing():
-    model, task = policy(0, **SMALL), toy(2)
-    groups, before = task.collect(model), weights(model)
-    asked = iter([False] * 5 + [True] * 9)
-    assert Trainer(model, FAST, stopped=lambda: next(asked)).update(groups) is None
-    assert all(torch.equal(old, new) for old, new in zip(before, weights(model), strict=True))
+@pytest.mark.parametrize("imitates", [False, True])
+@pytest.mark.parametrize("asked", [3, 19, 40])
+def test_an_update_stopped_on_the_way_changes_nothing_and_goes_on_bit_for_bit(tmp_path, asked, imitates):
+    twice = replace(FAST, epochs=2)  # 16 sequences: as many looks at what was before, then as many a pass
+    model, task = policy(0, **SMALL), toy(8)
+    groups, fresh = task.collect(model), weights(model)
+    begun = Trainer(model, twice)
+    begun.save(tmp_path / "fresh")
+    report = begun.update(groups, imitates=imitates)
+    whole = weights(model)
+
+    looks = iter(range(1000))
+    trainer = Trainer(model, twice, stopped=lambda: next(looks) >= asked)
+    trainer.resume(tmp_path / "fresh")
+    assert trainer.update(groups, imitates=imitates) is None
+    is_first_pass = asked < 32
+    assert is_first_pass == all(torch.equal(old, new) for old, new in zip(fresh, weights(model), strict=True))
+    trainer.save(tmp_path / "checkpoint")
+
+    again = Trainer(policy(0, **SMALL), twice)
+    again.resume(tmp_path / "checkpoint")
+    with pytest.raises(ValueError, match="under way"):
+        again.update(toy(6).collect(model))
+    assert again.update(groups, imitates=imitates) == report
+    assert all(torch.equal(one, other) for one, other in zip(whole, weights(again.model), strict=True))
+    assert again.updates == 1
 
 
 def test_turns_that_continue_each_other_are_one_sequence_and_others_are_not():
