@@ -1,7 +1,7 @@
-"""The engine's source as it is built: the pinned archive, with faster products and attention for a few rows put in.
+"""The engine's source as it is built: the pinned archive, with faster products, and attention for a few rows, put in.
 
-See few_rows.hpp and few_heads.hpp. Where the processor or the build lacks the instructions, the code is left out by the
-compiler and llama.cpp's own takes its place.
+See few_rows.hpp, many_rows.hpp and few_heads.hpp. Where the processor or the build lacks the instructions, the code is
+left out by the compiler and llama.cpp's own takes its place.
 """
 
 from __future__ import annotations
@@ -12,19 +12,25 @@ from pathlib import Path
 
 from setup.errors import CommandFailed
 
-FEW_ROWS, FEW_HEADS = (Path(__file__).with_name(f"{name}.hpp") for name in ("few_rows", "few_heads"))
-KERNELS = (FEW_ROWS, FEW_HEADS)
+KERNELS = tuple(Path(__file__).with_name(f"{name}.hpp") for name in ("few_rows", "many_rows", "few_heads"))
 PATCHED_FOLDER = "vendor/llama.cpp/ggml/src/ggml-cpu"
 Changes = tuple[tuple[str, str], ...]
 _SIGNATURE = "(int n, float * s, size_t bs, const void * vx, const void * vy, int nr, int nc) {\n"
-_FEW, _ALL = "if (nr < 16)", ""
 
 
-def _call(kind: str, kernel: str, when: str, rows: str) -> tuple[str, str]:
+def _gemm(kernel: str, many: str) -> tuple[str, str]:
+    few = f"few_rows::{kernel}<few_rows::Four>(n, s, bs, vx, vy, nr / 4, nc)"
+    rest = f"many_rows::product<many_rows::{many}>(n, s, bs, vx, vy, nr / 4, nc)"
+    return _call("gemm", kernel, f"return nr < many_rows::LEAST ? {few} : {rest};")
+
+
+def _gemv(kernel: str) -> tuple[str, str]:
+    return _call("gemv", kernel, f"return few_rows::{kernel}<few_rows::Loose<1>>(n, s, bs, vx, vy, nr, nc);")
+
+
+def _call(kind: str, kernel: str, instead: str) -> tuple[str, str]:
     head = f"template <> void {kind}<block_{kernel}, 8, 8, GGML_TYPE_Q8_K>{_SIGNATURE}"
-    blocks = "nr / 4" if rows == "Four" else "nr"
-    body = f"    {when} return few_rows::{kernel}<few_rows::{rows}>(n, s, bs, vx, vy, {blocks}, nc);\n"
-    return head, f"{head}#ifdef FEW_ROWS\n{body}#endif\n"
+    return head, f"{head}#ifdef FEW_ROWS\n    {instead}\n#endif\n"
 
 
 _LEFT = "        for (int iter = nrows - (nrows % 4); iter < nrows; iter++) {\n            gemv<BLOC_TYPE"
@@ -40,10 +46,10 @@ _LEFT_FIRST = """\
 """
 _CHOICE = "    } else if (cur->type == GGML_TYPE_Q6_K) {\n"
 _PRODUCTS: Changes = (
-    ('#include "repack.h"\n', f'#include "repack.h"\n#include "{FEW_ROWS.name}"\n'),
-    _call("gemm", "q4_K", _FEW, "Four"),
-    _call("gemm", "q6_K", _ALL, "Four"),
-    _call("gemv", "q6_K", _ALL, "Loose<1>"),
+    ('#include "repack.h"\n', '#include "repack.h"\n#include "few_rows.hpp"\n#include "many_rows.hpp"\n'),
+    _gemm("q4_K", "Q4"),
+    _gemm("q6_K", "Q6"),
+    _gemv("q6_K"),
     (_LEFT, _LEFT_FIRST + _LEFT),
     (
         _CHOICE,
@@ -52,7 +58,7 @@ _PRODUCTS: Changes = (
     ),
 )
 _ATTENTION: Changes = (
-    ('#include "vec.h"\n', f'#include "vec.h"\n#include "{FEW_HEADS.name}"\n'),
+    ('#include "vec.h"\n', '#include "vec.h"\n#include "few_heads.hpp"\n'),
     (
         "            {\n                // uses F32 accumulators\n",
         "            {\n#ifdef FEW_HEADS\n"
