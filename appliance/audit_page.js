@@ -123,6 +123,8 @@ const PLACEHOLDERS = [
   [/^this is (?:an?|another) (?:example|sample)\b/i, "a sample in place of content"],
   [/^this is (?:an? |the )?(?:brief |short |detailed )?description\b|^this is where\b/i, "a note in place of content"],
   [/^(?:an? )?(?:brief |short |detailed )?description (?:of|about) (?:the|this|your) (?:\w+ ){0,2}(?:project|work|product|item|service|event|image)s?(?: here)?\.?$/i, "a note in place of content"],
+  [/^(?:this is )?(?:an?|another) real (?:description|work|project|product|item|text|example|content|name)\b/i, "a note in place of content"],
+  [/^(?:\d+|one|two|three) sentences? (?:below|about|for|on|of)\b/i, "an instruction in place of content"],
   [/^(?:project|product|item|company|event|article|service) (?:name|title)$/i, "a note in place of a name"],
   [/\[(?!sic\])[a-z][a-z' ]{2,40}\]/i, "a gap in brackets"],
   [/^no (?:information|data|content|details) (?:is )?available(?: yet)?\.?$/i, "a note in place of content"],
@@ -131,13 +133,14 @@ const PLACEHOLDERS = [
   [/\[object Object\]|^undefined$|^NaN$|^null$|\$\{[\w.]+\}|\{\{\s*[\w.]+\s*\}\}/, "a value that was never filled in"],
 ];
 
-// "Barber 1", "Barber 2": two of a kind that only a number tells apart. What the world itself counts is left alone.
+// "Barber 1", "Barber 2": two of a kind that only a number tells apart; "12345": a number alone that is no year. What the
+// world itself counts is left alone.
 const COUNTED = /^(?:chapter|class|day|episode|floor|gate|grade|group|lane|lesson|level|module|month|part|phase|platform|player|question|room|round|season|stage|step|table|team|track|unit|version|volume|week|year|zone)$/i;
 const numberedNames = (shown) => {
   const named = shown
     .filter(({ el }) => el.closest("h2, h3, h4, h5, strong, dt"))
-    .map(({ el, text }) => ({ el, text: text.trim(), word: (text.trim().match(/^([a-z]+(?: [a-z]+)?) \d{1,2}$/i) ?? [])[1]?.toLowerCase() }))
-    .filter(({ word }) => word && !COUNTED.test(word.split(" ").at(-1)));
+    .map(({ el, text }) => ({ el, text: text.trim(), word: (text.trim().match(/^([a-z]+(?: [a-z]+)?) \d{1,2}$/i) ?? text.trim().match(/^#?(?!(?:19|20)\d\d$)()\d{3,}$/) ?? [])[1]?.toLowerCase() }))
+    .filter(({ word }) => word !== undefined && !COUNTED.test(word.split(" ").at(-1)));
   const alike = named.filter(({ word, text }) => named.some((other) => other.word === word && other.text !== text));
   return alike.map(({ el, text }) => ({ place: selector(el), text: `a number in place of a name: "${short(text)}"` }));
 };

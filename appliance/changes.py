@@ -72,6 +72,9 @@ def _appended(text: str, path: str, language: str, content: str) -> str:
     if not path.endswith((".html", ".htm")):
         return f"{text.rstrip()}\n\n{content}\n"
     block = _WRAP[language].format(content.replace("</script", "<\\/script") if language == "js" else content)
-    places = (text.lower().rfind(mark) for mark in _BEFORE[language])
+    low = text.lower()
+    places = (low.rfind(mark) for mark in _BEFORE[language])
     place = next((place for place in places if place >= 0), len(text))
+    if language == "html" and low[:place].rstrip().endswith("</footer>"):  # what comes last on a page stays last
+        place = low.rfind("<footer", 0, place)
     return text[:place] + block + text[place:]

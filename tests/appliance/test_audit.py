@@ -169,6 +169,10 @@ def test_each_mended_fault_raises_the_grade(look, good):
         ("Project Name", True),
         ("Hello, my name is [Name] and I live in [your city].", True),
         ("Section 2", True),
+        ("This is a real work from the designer's portfolio.", True),
+        ('2 sentences below "Web Design": I design for the web.', True),
+        ("A real workshop, with a real bench in it.", False),
+        ("Two sentences, and the judge was done.", False),
         ("The report quotes him [sic] and counts note [3].", False),
         ("Section 2 of the line opens in May.", False),
         ("A description of the house, with its three rooms and the garden.", False),
@@ -178,6 +182,21 @@ def test_each_mended_fault_raises_the_grade(look, good):
 def test_notes_to_oneself_are_no_content(look, text, is_filler):
     found = look(with_body(f"<p>{text}</p>"))[0].findings
     assert any(finding.kind == "placeholder-text" for finding in found) is is_filler
+
+
+@pytest.mark.parametrize(
+    ("names", "is_fault"),
+    [
+        (("12345", "67890"), True),
+        (("#1001", "#1002"), True),
+        (("2019", "2023"), False),
+        (("Day 1", "Day 2"), False),
+        (("404", "A page that is not there"), False),
+    ],
+)
+def test_a_number_alone_is_no_name_but_a_year_may_be(look, names, is_fault):
+    found = look(with_body("".join(f"<h3>{name}</h3><p>Wood and {name}.</p>" for name in names)))[0].findings
+    assert any(finding.kind == "numbered-name" for finding in found) is is_fault
 
 
 @pytest.mark.parametrize(

@@ -59,10 +59,19 @@ def test_an_edit_must_meet_exactly_one_place_but_may_differ_in_indentation():
         assert problems
 
 
-def test_more_content_goes_to_the_end_of_the_main_part():
-    page = b"<html><body><main><p>one</p></main><footer>f</footer></body></html>"
+@pytest.mark.parametrize(
+    ("end", "then"),
+    [
+        ("</main><footer>f</footer></body>", "</main><footer>"),
+        ("<footer>f</footer>\n</main></body>", "<footer>f</footer>\n</main>"),
+        ("<footer>f</footer><p>last</p></main></body>", "</main>"),
+        ("</body>", "</body>"),
+    ],
+)
+def test_more_content_goes_to_the_end_of_the_main_part_and_before_its_foot(end, then):
+    page = f"<html><body><main><p>one</p>{end}</html>".encode()
     new, _ = apply_changes({"index.html": page}, [FileAppend("index.html", "html", "<p>two</p>")])
-    assert b"<p>one</p><p>two</p>\n</main><footer>" in new["index.html"]
+    assert f"<p>two</p>\n{then}".encode() in new["index.html"]
 
 
 def test_additions_come_last_so_that_they_win():

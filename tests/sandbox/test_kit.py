@@ -5,7 +5,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from sandbox.browser import Browser, BrowserSettings
+from sandbox.container import ContainerSettings
 from sandbox.kit import font_families, icon_words, kit_files
+from sandbox.local import LocalContainer
+from sandbox.preview import Preview
 
 
 def test_the_kit_is_small_enough_to_travel():
@@ -47,3 +51,30 @@ def test_every_third_party_file_comes_with_its_licence():
     licences = {name for name in kit_files() if name.endswith("LICENSE.txt")}
     assert licences == {"icons/LICENSE.txt", *(f"fonts/{family.slug}.LICENSE.txt" for family in font_families())}
     assert all(b"Copyright" in kit_files()[name] or b"ISC" in kit_files()[name] for name in licences)
+
+
+CARD = "<article class='card'><h3>Loaf</h3><p>Rye.</p></article>"
+SHEET = "<!doctype html><meta name=viewport content=width=device-width><link rel=stylesheet href=kit/site.css><main>"
+BOXES = """return [...document.querySelectorAll('.cards')].map((cards) => {
+  const boxes = [...cards.querySelectorAll('.card')].map((one) => one.getBoundingClientRect());
+  return [boxes.filter((one) => one.top === boxes[0].top).length,
+          Math.round(cards.getBoundingClientRect().right - Math.max(...boxes.map((one) => one.right)))];
+})"""
+
+
+@pytest.mark.browser
+def test_cards_leave_no_gap_beside_them_with_and_without_a_heading_among_them():
+    counts = range(1, 10)
+    groups = "".join(f"<section class='cards'><h3>Bread</h3>{CARD * n}</section>" for n in counts)
+    groups += "".join(f"<section><h2>Bread</h2><div class='cards'>{CARD * n}</div></section>" for n in counts)
+    files = {"index.html": f"{SHEET}{groups}".encode(), **{f"kit/{name}": data for name, data in kit_files().items()}}
+    with LocalContainer(ContainerSettings()) as container, Preview(container) as preview:
+        container.replace(files)
+        with Browser(BrowserSettings(), preview.url) as browser:
+            browser.open("/")
+            found = browser.evaluate(BOXES)
+            browser.resize(390, 800, mobile=True)
+            on_a_phone = browser.evaluate(BOXES)
+    assert [columns for columns, _ in found] == [1, 2, 3, 4, 3, 3, 4, 4, 4] * 2
+    assert [gap for _, gap in found[1:9]] == [0] * 8
+    assert {columns for columns, _ in on_a_phone} == {1}
