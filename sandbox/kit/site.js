@@ -49,6 +49,13 @@
     if (!line) beside.after((line = make("p", "", { role: "status", "data-status": "" })));
     line.textContent = text;
   };
+  // What was said of a list before it changed is no longer so.
+  const retell = (selector, text = "") => {
+    for (const form of document.querySelectorAll("form[data-add]")) {
+      const line = form.dataset.add === selector && form.parentElement.querySelector(":scope > [data-status]");
+      if (line) line.textContent = text;
+    }
+  };
   const label = (field) =>
     (field.labels?.[0]?.textContent || field.placeholder || field.ariaLabel || field.name || "Value").trim().replace(/[:*\s]+$/, "");
   const fields = (form) => [...(form.elements ?? form.querySelectorAll("input, select, textarea"))].filter((field) => field.matches("input, select, textarea") && !/^(submit|button|reset|hidden)$/.test(field.type));
@@ -92,6 +99,7 @@
   const choose = (selector, change) => {
     chosen.set(selector, { ...chosen.get(selector), ...change });
     narrow(selector);
+    retell(selector);
   };
   const sort = (selector, by) => {
     const list = find(selector);
@@ -282,6 +290,7 @@
     });
     const box = make("section", "", { class: "card", "data-made": "report" });
     box.append(make("h3", "Report"), make("p", `${rows.length} entries. ${new Date().toLocaleDateString()}`), ...lines.map((line) => make("p", line)));
+    if (columns.length) box.append(drawn(columns[0].name, rows.map((row) => row[0]), columns[0].numbers));
     button.parentElement.querySelector(":scope > [data-made=report]")?.remove();
     button.after(box);
   };
@@ -317,7 +326,10 @@
       const kind = button.dataset.value ?? button.textContent;
       choose(button.dataset.filter, { kind: isAll(kind) ? "" : kind.trim().toLowerCase() });
     },
-    delete: (button) => change(button.dataset.delete, (all) => all.splice(button.closest("[data-entry]").dataset.entry, 1)),
+    delete: (button) => {
+      change(button.dataset.delete, (all) => all.splice(button.closest("[data-entry]").dataset.entry, 1));
+      retell(button.dataset.delete, "Deleted.");
+    },
     edit: (button) => {
       const form = document.querySelector(`form[data-add="${button.dataset.edit}"]`);
       const at = button.closest("[data-entry]").dataset.entry;

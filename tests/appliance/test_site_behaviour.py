@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -133,24 +134,57 @@ KNOWN = """<section><h2>Find</h2><form data-report="#out"><label>Code <input nam
 <article class="card"><h3>Corn chowder</h3><p>Code CC2.</p></article></section>"""
 
 
-def test_a_report_without_facts_of_its_own_tells_what_the_page_knows(tmp_path):
-    files = complete({"index.html": PAGE.format(KNOWN).encode(), "style.css": STYLE.encode()}, "A kitchen.").files
+@contextmanager
+def used(folder, body):
+    """The page with this body, open before somebody's hands."""
+    files = complete({"index.html": PAGE.format(body).encode(), "style.css": STYLE.encode()}, "A kitchen.").files
     for name, content in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(content)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
         with Browser(BrowserSettings(), url) as browser, Hands(browser) as hands:
             hands.open("/")
-            targets = {mark.target.name: mark.target for mark in hands.marks()}
-            hands.type(targets["Code"], "LS1")
-            effect = hands.click(targets["Generate report"])
+            yield hands
         server.shutdown()
-    told = " ".join(effect.added)
+
+
+def control(hands, name):
+    return next(mark.target for mark in hands.marks() if mark.target.name == name)
+
+
+def test_a_report_without_facts_of_its_own_tells_what_the_page_knows(tmp_path):
+    with used(tmp_path, KNOWN) as hands:
+        hands.type(control(hands, "Code"), "LS1")
+        told = " ".join(hands.click(control(hands, "Generate report")).added)
     assert "Report: LS1" in told
     assert "Lentil soup" in told
     assert "Corn chowder" not in told
+
+
+TASKS = """<section><h2>Tasks</h2><form data-add="#tasks"><label>Task <input name="task" required></label>
+<button>Add task</button></form><label>Find <input type="search" data-search="#tasks"></label><ul id="tasks"></ul>
+</section>"""
+
+
+@pytest.mark.parametrize("then", ["Delete", "Find"])
+def test_what_was_said_of_a_list_ends_when_the_list_changes(tmp_path, then):
+    with used(tmp_path, TASKS) as hands:
+        hands.type(control(hands, "Task"), "Peel onions")
+        assert "Added: Peel onions" in " ".join(hands.click(control(hands, "Add task")).added)
+        target = control(hands, then)
+        effect = hands.click(target) if then == "Delete" else hands.type(target, "carrots")
+    assert "Added: Peel onions" in " ".join(effect.removed)
+    assert ("Deleted." if then == "Delete" else "Nothing found.") in " ".join(effect.added)
+
+
+def test_a_report_on_a_table_draws_its_numbers(tmp_path):
+    table = _recipes()["report"].replace(" data-chart", "")
+    with used(tmp_path, table) as hands:
+        told = " ".join(hands.click(control(hands, "Generate report")).added)
+    assert "Sales: total 3,050" in told
+    assert "1,850" in told.replace("3,050", "")
 
 
 class Quiet(SimpleHTTPRequestHandler):
