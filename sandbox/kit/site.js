@@ -13,6 +13,7 @@
    <form data-report="#facts">                                 makes a report of what was entered and of the cards in #facts that it names
    <button data-choose="#board">, <select data-choose="#board">   chooses one of several, kept and shown above the box
    <button data-details>                                       shows the card it stands in large, hidden parts of it too
+   <form> that nobody takes                                    does so too; where its button adds something, as data-add does
    <button data-answer="Thank you.">                           does what such a form does, for fields that stand in no form
    <button data-mark="Joined">                                 marks the card it stands in, kept in this browser; again takes it back
    <table data-chart>                                          draws its numbers as bars below it */
@@ -184,6 +185,14 @@
       say(form, `Your vote for ${text} was counted.`);
       bars(selector);
     },
+  };
+  // A form that adds something and that nobody takes gets a list, and has it again when the page is loaded anew.
+  const isForEntries = (form) => /^(add|create|new|post|publish|save)\b/i.test((form.querySelector("button:not([type=button], [type=reset])")?.textContent ?? form.querySelector("[type=submit]")?.value ?? "").trim());
+  const adopt = (form) => {
+    let list = form.parentElement.querySelector(":scope > :is(ul, ol, .cards, table)");
+    if (!list) form.after((list = make("div", "", { class: "cards" })));
+    list.id ||= `entries-${[...document.forms].indexOf(form)}`;
+    form.dataset.add = `#${list.id}`;
   };
   const greet = (form, selector) => {
     const [user] = kept("user");
@@ -445,7 +454,11 @@
     // Nobody took it: the page would be loaded anew, and what was entered be gone.
     if (event.defaultPrevented || !/^(#|)$/.test(event.target.getAttribute("action") ?? "")) return;
     event.preventDefault();
-    submit.answer(event.target, "");
+    if (!isForEntries(event.target)) return submit.answer(event.target, "");
+    const at = `${location.pathname}${[...document.forms].indexOf(event.target)}`;
+    keep("adopted", [...kept("adopted"), at]);
+    adopt(event.target);
+    submit.add(event.target, event.target.dataset.add);
   });
   document.addEventListener("input", ({ target }) => {
     if (target.dataset.search) choose(target.dataset.search, { words: target.value.trim().toLowerCase() });
@@ -467,6 +480,7 @@
 
   const start = () => {
     const every = (name, act) => document.querySelectorAll(`[data-${name}]`).forEach((one) => act(one.dataset[name], one));
+    [...document.forms].forEach((form, n) => kept("adopted").includes(`${location.pathname}${n}`) && adopt(form));
     every("add", showAll);
     every("put", showCart);
     every("vote", bars);

@@ -107,6 +107,20 @@ def test_a_form_that_nobody_takes_answers_instead_of_loading_the_page_anew(site)
     assert {(fact.kind, fact.holds) for fact in facts if "Send" in fact.place} >= {("submit-shows", True)}
 
 
+ADDING = """<section><h2>Tasks</h2><form id="f"><label>Title <input name="title" required></label>
+<label>Due <input name="due" type="date" required></label><button>Add task</button></form>{}</section>
+<script>document.getElementById("g")?.addEventListener("submit", () => 1)</script>"""
+
+
+@pytest.mark.parametrize("a_list", ["", "<ul><li>Peel onions</li></ul>"])
+def test_a_form_that_adds_and_that_nobody_takes_has_a_list(site, a_list):
+    page = PAGE.format(ADDING.format(a_list) + _recipes()["open"]).encode()
+    files = complete({"index.html": page, "style.css": STYLE.encode()}, "A kitchen.").files
+    facts = site.look(files, "A kitchen.").observation.exploration.facts
+    assert {fact.kind for fact in facts if fact.holds} >= {"add-item", "persists", "delete-item"}
+    assert [fact for fact in facts if not fact.holds] == []
+
+
 def test_an_attribute_wins_over_a_listener_that_throws(site):
     files = complete({"index.html": PAGE.format(THROWING).encode(), "style.css": STYLE.encode()}, "A kitchen.").files
     seen = site.look(files, "A kitchen.").observation
