@@ -274,18 +274,20 @@
     place.append(box);
     return box;
   };
-  // The first number below each heading, where those of one report are of one kind: $ beside $, % beside %.
+  // The first number of one kind below each heading: of the kind that most of them have, money and shares before others.
   const figures = (lines) => {
     const found = [];
-    for (const [at, [tag, head]] of lines.entries()) {
-      const text = tag === "h4" ? (lines[at + 1]?.[1] ?? "") : "";
-      const number = text.match(/([$€£¥]?)\s*(\d[\d,]*(?:\.\d+)?)\s*(%?)/);
-      if (number) found.push([head, parseFloat(number[2].replace(/,/g, "")), number[1] + number[3]]);
+    let head = "";
+    for (const [tag, text] of lines) {
+      if (tag === "h4") head = text;
+      else if (head) for (const [, money, number, share] of text.matchAll(/([$€£¥]?)\s*(\d[\d,]*(?:\.\d+)?)\s*(%?)/g)) found.push([head, parseFloat(number.replace(/,/g, "")), money + share]);
     }
-    return found.filter(([, , unit]) => unit === found[0][2]);
+    const of = (unit) => found.filter(([head, , is], at) => is === unit && at === found.findIndex((one) => one[0] === head && one[2] === unit));
+    const units = [...new Set(found.map(([, , unit]) => unit))];
+    return units.map(of).sort((one, other) => other.length - one.length || Boolean(other[0][2]) - Boolean(one[0][2]))[0] ?? [];
   };
   const report = (button) => {
-    const table = find(button.dataset.report);
+    const table = find(button.dataset.report ?? button.dataset.chart);
     const place = button.closest("form") ?? (button.parentElement.querySelector("input, select, textarea") ? button.parentElement : null);
     if (place) {
       const empty = fields(place).find((field) => field.tagName === "INPUT" && !/^(checkbox|radio)$/.test(field.type) && !value(field));
@@ -403,6 +405,7 @@
       say(button, all.includes(name) ? `No longer ${mark.toLowerCase()}: ${card}` : `${mark}: ${card}`);
     },
     report,
+    chart: report,
     answer: (button) => {
       const place = button.closest("form") ?? button.parentElement;
       const empty = fields(place).find((field) => field.tagName === "INPUT" && !/^(checkbox|radio)$/.test(field.type) && !value(field));
@@ -435,7 +438,7 @@
   // page that fails would only undo it.
   document.addEventListener("click", (event) => {
     for (const name of Object.keys(press)) {
-      const button = event.target.closest?.(`[data-${name}]:not(form, select)`);
+      const button = event.target.closest?.(`[data-${name}]:not(form, select, table)`);
       if (!button) continue;
       event.preventDefault();
       event.stopImmediatePropagation();

@@ -177,6 +177,21 @@ def test_a_report_without_facts_of_its_own_tells_what_the_page_knows(tmp_path):
     assert "Corn chowder" not in told
 
 
+FACTS = """<section><h2>Sales</h2><form data-report="#facts"><label>Month <input name="month" required></label>
+<button>Generate report</button></form><div class="cards" id="facts">
+<article class="card"><h3>Soup</h3><p>Sold 30 bowls since 2019</p></article>
+<article class="card"><h3>Bread</h3><p>Sold 12 loaves for $48</p></article>
+<article class="card"><h3>Cake</h3><p>1,200 trays for $9,600, of which $600 in May</p></article></div></section>"""
+
+
+def test_a_report_draws_numbers_of_one_kind(tmp_path):
+    with used(tmp_path, FACTS) as hands:
+        hands.type(control(hands, "Month"), "June")
+        hands.click(control(hands, "Generate report"))
+        drawn = hands.browser.evaluate("return [...document.querySelectorAll('figure text')].map((t) => t.textContent)")
+    assert drawn == ["Soup", "30", "Bread", "12", "Cake", "1,200"]
+
+
 TASKS = """<section><h2>Tasks</h2><form data-add="#tasks"><label>Task <input name="task" required></label>
 <button>Add task</button></form><label>Find <input type="search" data-search="#tasks"></label><ul id="tasks"></ul>
 </section>"""
@@ -193,8 +208,9 @@ def test_what_was_said_of_a_list_ends_when_the_list_changes(tmp_path, then):
     assert ("Deleted." if then == "Delete" else "Nothing found.") in " ".join(effect.added)
 
 
-def test_a_report_on_a_table_draws_its_numbers(tmp_path):
-    table = _recipes()["report"].replace(" data-chart", "")
+@pytest.mark.parametrize("attribute", ["data-report", "data-chart"])
+def test_a_report_on_a_table_draws_its_numbers(tmp_path, attribute):
+    table = _recipes()["report"].replace(" data-chart", "").replace("data-report", attribute)
     with used(tmp_path, table) as hands:
         told = " ".join(hands.click(control(hands, "Generate report")).added)
     assert "Sales: total 3,050" in told
