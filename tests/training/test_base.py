@@ -109,6 +109,14 @@ def test_the_base_gives_the_servers_tokens_the_servers_log_probs(tiny, answers, 
     assert mean_difference(load_base(tiny, kind), answers) < most
 
 
+def test_a_long_prompt_is_read_as_the_trainer_reads_it(tiny, served):
+    # More rows than one panel of the engine's kernels takes, and a rest that no group of four does.
+    asked = [ChatMessage("user", "Write a page about bread, rye and salt. " * 9)]
+    answer = served.chat(asked, replace(FREE, max_tokens=24), record=True)
+    assert len(answer.prompt_token_ids) > 300
+    assert difference(load_base(tiny, "gguf"), answer) < 0.1
+
+
 def test_a_layer_with_the_wrong_weights_would_be_seen(tiny, answers):
     model = load_base(tiny, "fp32")
     rows = model.model.layers[1].mlp.down_proj.weight
