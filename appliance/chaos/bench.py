@@ -58,6 +58,8 @@ class Tally:
     """Databases that SQLite's own check finds fault with, and exports that are not whole."""
     unnamed: int = 0
     """Jobs that ended by themselves with anything but one sentence."""
+    unpassed: int = 0
+    """Kills that were left out because no job came by their point any more; no fault."""
     resume_max_s: float = 0.0
     told: list[str] = field(default_factory=list)
 

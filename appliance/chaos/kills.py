@@ -19,14 +19,21 @@ def kill_at_points(
     todo = [Point(name, luck.randint(1, count)) for name, count in points.items() for _ in range(each)]
     luck.shuffle(todo)
     tally.points += len(points)
+    again: Point | None = None
 
     def broken() -> Attempt | None:
+        nonlocal again
         if not todo:
             return None
         point = todo.pop()
         done = bench.attempt("--at", point.name, str(point.nth))
-        if not done.was_killed:  # a job that goes on late does not come by so often any more; a fresh one does, once
-            todo.append(Point(point.name))
+        if done.was_killed:
+            return done
+        if point is again:  # what was done once for this machine, as its image
+            tally.note("unpassed", 1, f"no job comes by {point.name} any more")
+        else:  # a job that goes on late does not come by so often any more; a fresh one does, once
+            again = Point(point.name)
+            todo.append(again)
         return done
 
     _chains(bench, broken, tally, lambda: tell(f"{len(todo)} kills at named points to go"))

@@ -46,9 +46,10 @@ def test_a_job_that_is_killed_at_named_points_loses_and_doubles_nothing(bench):
     }
     assert {name.split()[0] for name in chosen} >= {"commit", "rename", "new"}
     tally = Tally()
-    kill_at_points(bench, chosen, 1, 1, tally, quiet)
-    assert tally.told == []
-    assert (tally.kills, tally.points) == (len(chosen), len(chosen))
+    kill_at_points(bench, chosen | {"commit nowhere": 1}, 1, 1, tally, quiet)
+    assert tally.told == ["unpassed: no job comes by commit nowhere any more"]
+    assert (tally.kills, tally.points) == (len(chosen), len(chosen) + 1)
+    assert tally.is_clean
     assert tally.resume_max_s > 0
 
 
