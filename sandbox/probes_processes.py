@@ -67,8 +67,10 @@ def kill_everything(room: Room) -> Outcome:
 
 def supervisor(room: Room) -> Outcome:
     output_of(room.container, "sh", "-c", "kill -9 1; kill -STOP 1; true")
-    state = output_of(room.container, "sh", "-c", "grep State /proc/1/status")
-    return "S (" in state, f"the first process afterwards: {state.split(':')[1].strip()}"
+    # Whoever traces the box from outside stops it for a moment with each call; a site would stop it for good.
+    told = output_of(room.container, "sh", "-c", "for n in 1 2 3 4 5; do grep State /proc/1/status; sleep 0.1; done")
+    states = [line.split(":")[1].strip() for line in told.splitlines()]
+    return "S (sleeping)" in states, f"the first process afterwards: {' and '.join(dict.fromkeys(states))}"
 
 
 def holders(room: Room) -> list[str]:
