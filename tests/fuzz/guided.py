@@ -50,7 +50,9 @@ def search(target: Target, folder: Path, seconds: int, seed: int) -> None:
         if fault:
             raise AssertionError(fault.told or fault.what)
 
-    limits = [f"-max_total_time={seconds}", f"-seed={seed}", f"-dict={words}", "-max_len=4096", "-print_final_stats=1"]
+    limits = [f"-max_total_time={seconds}", f"-seed={seed}", "-max_len=4096", "-print_final_stats=1"]
+    if words.stat().st_size:  # an empty one is refused
+        limits.append(f"-dict={words}")
     atheris.Setup([sys.argv[0], *limits, str(corpus)], once)
     atheris.Fuzz()
 
