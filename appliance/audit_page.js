@@ -136,10 +136,13 @@ const PLACEHOLDERS = [
 // "Barber 1", "Barber 2": two of a kind that only a number tells apart; "12345": a number alone that is no year. What the
 // world itself counts is left alone.
 const COUNTED = /^(?:chapter|class|day|episode|floor|gate|grade|group|lane|lesson|level|module|month|part|phase|platform|player|question|room|round|season|stage|step|table|team|track|unit|version|volume|week|year|zone)$/i;
+const NUMBER_ALONE = /^#?(?!(?:19|20)\d\d$)\d{3,}$/;
+const NUMBERED = /^([a-z]+(?: [a-z]+)?) \d{1,2}$/i;
+const wordOf = (name) => (NUMBER_ALONE.test(name) ? "" : name.match(NUMBERED)?.[1].toLowerCase());
 const numberedNames = (shown) => {
   const named = shown
     .filter(({ el }) => el.closest("h2, h3, h4, h5, strong, dt"))
-    .map(({ el, text }) => ({ el, text: text.trim(), word: (text.trim().match(/^([a-z]+(?: [a-z]+)?) \d{1,2}$/i) ?? text.trim().match(/^#?(?!(?:19|20)\d\d$)()\d{3,}$/) ?? [])[1]?.toLowerCase() }))
+    .map(({ el, text }) => ({ el, text: text.trim(), word: wordOf(text.trim()) }))
     .filter(({ word }) => word !== undefined && !COUNTED.test(word.split(" ").at(-1)));
   const alike = named.filter(({ word, text }) => named.some((other) => other.word === word && other.text !== text));
   return alike.map(({ el, text }) => ({ place: selector(el), text: `a number in place of a name: "${short(text)}"` }));

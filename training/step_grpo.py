@@ -86,7 +86,7 @@ class Report:
 class Halfway:
     """How far an update is that was stopped on the way; the gradients so far are the parameters' own."""
 
-    sizes: list[int] = field(default_factory=list)
+    sizes: list[int]
     """Tokens of each sequence, by which the update is known again."""
     old: list[Tensor] = field(default_factory=list)
     """(N,) log-probs before the update, of the sequences so far."""

@@ -5,6 +5,7 @@
    <form data-add="#list">                                     adds an entry, kept in this browser, with Edit and Delete
    <form data-add="#list" data-check>                          and with a box that marks it as done
    <form data-answer="Thank you, we will call you.">           checks the fields, keeps what was sent, says so in the page
+   <form> that nothing takes                                   does so too, or as data-add where its button adds something
    <form data-login="#area">                                   keeps accounts in this browser and then shows the area
    <form data-vote="#results">                                 counts a choice and shows all counts as bars
    <button data-put="#cart">                                   puts the card it stands in into the cart, with a total
@@ -13,7 +14,6 @@
    <form data-report="#facts">                                 makes a report of what was entered and of the cards in #facts that it names
    <button data-choose="#board">, <select data-choose="#board">   chooses one of several, kept and shown above the box
    <button data-details>                                       shows the card it stands in large, hidden parts of it too
-   <form> that nobody takes                                    does so too; where its button adds something, as data-add does
    <button data-answer="Thank you.">                           does what such a form does, for fields that stand in no form
    <button data-mark="Joined">                                 marks the card it stands in, kept in this browser; again takes it back
    <table data-chart>                                          draws its numbers as bars below it */
