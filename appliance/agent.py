@@ -25,7 +25,7 @@ from appliance.feedback import feedback
 from appliance.findings import CHECKLIST, EMPTY_SECTION, describe, finding_key, item_number, promised_item
 from appliance.grading import Judges
 from appliance.mend import PAGE, AnyPatch, mend_messages, read_patch
-from appliance.mend_markup import feature_patch
+from appliance.mend_markup import MarkupPatch, feature_patch
 from appliance.profiles import Profile
 from appliance.reference import as_the_reference_keeps
 from appliance.regressions import replays_of
@@ -203,10 +203,15 @@ class _Loop:
             patch = feature_patch(page, item, self.request.brief)
         else:
             patch = mend_messages(base, findings, self.request.brief, again=tried > 0)
-        record = self.writer.reply(n, patch.messages, patch.start, REPAIR_TOKENS)
-        artifact = read_patch(patch, record.reply, cut=record.finish == "length")
+        artifact, usage = self._repaired(n, patch)
         before = next(step for step in steps if step.n == tip)
-        self._commit_repair(n, before, base, artifact, record, began, finding, patch)
+        self._commit_repair(n, before, base, artifact, usage, began, finding, patch)
+
+    def _repaired(self, n: int, patch: AnyPatch) -> tuple[Artifact, Usage]:
+        if isinstance(patch, MarkupPatch) and patch.ready:
+            return patch.ready, Usage()
+        record = self.writer.reply(n, patch.messages, patch.start, REPAIR_TOKENS)
+        return read_patch(patch, record.reply, cut=record.finish == "length"), usage_of(record)
 
     def _wanted(self, finding: Finding) -> ChecklistItem | None:
         """The test that a new section is to answer, for findings that ask for one."""
@@ -362,14 +367,15 @@ class _Loop:
         before: Step,
         base: Files,
         artifact: Artifact,
-        record: CompletionRecord,
+        usage: Usage,
         began: float,
         finding: Finding,
         patch: AnyPatch,
     ) -> None:
         look = self._looked(base, artifact, before.n)
-        aim = f"repair ({patch.scope}): {describe(finding)}"[:300]
-        step = self._step(n, "repair", before.n, look, usage_of(record), began, aim)
+        by = "" if patch.messages else ", no model"
+        aim = f"repair ({patch.scope}{by}): {describe(finding)}"[:300]
+        step = self._step(n, "repair", before.n, look, usage, began, aim)
         kept = _is_sound(step, before) and self._is_better(step, before, look)
         step = replace(step, verdict="kept" if kept else "rejected", finding_key=finding_key(finding))
         self._store(step, look, tip=n if kept else before.n)

@@ -56,8 +56,10 @@ const isItem = (el) => {
   if (el.tagName === "TR") return parent.tagName !== "THEAD" && !el.querySelector("th:not([scope=row])");
   if (el.tagName === "LI") return true;
   if (!el.matches("div, article, section, figure")) return false;
-  if (el.querySelector("form, main, nav, article article, ul, table")) return false;
+  if (el.querySelector("main, nav, article article, ul, table")) return false;
   const twins = [...parent.children].filter((twin) => twin.tagName === el.tagName && one(twin).replace(/#.*/, "") === one(el).replace(/#.*/, ""));
+  // A form makes it a part of the page, unless each of its kind has one: to answer a post, to take a thing.
+  if (el.querySelector("form") && (twins.length < 2 || el.matches("section") || !twins.every((twin) => twin.querySelector("form")))) return false;
   return twins.length >= 2 ? !el.id || ITEM_NAME.test(el.className) : ITEM_NAME.test(String(el.className)) || el.tagName === "ARTICLE";
 };
 const itemOf = (el) => {

@@ -15,7 +15,7 @@ from appliance import prompts
 from appliance.artifact import parse_patch, unescaped
 from appliance.checklist_check import stem
 from appliance.findings import describe
-from appliance.recipes import examples_own, opening, recipe, title_of
+from appliance.recipes import examples_own, marked_as, opening, recipe, title_of
 from appliance.steps import Artifact, Build, Change, ChecklistItem, FileAppend, FileWrite, Finding
 from models.chat import ChatMessage
 
@@ -38,6 +38,12 @@ _WAYS = """\
 - <button data-filter="#list" data-value="Fiction">Words</button> shows the entries of that kind in that list
 - <button data-answer="Thank you.">Words</button> takes what was entered in the fields beside it, and says this
 """
+_IN_CARD = re.compile(r"\" in (?:article|li|tr)\b|\" in [^\s#]+\.card(?:\.|$)")
+_SHOWS_MORE = re.compile(r"\b(?:view|details?|more|learn|read|explore|discover|see)\b", re.IGNORECASE)
+_TO_CART = re.compile(r"\b(?:cart|basket|bag|buy|order|purchase)\b", re.IGNORECASE)
+_KIT_WAYS = re.compile(
+    r"""\s+data-(?:filter|put|open|details|toggle|choose|mark|report|answer)(?:=(?:"[^"]*"|'[^']*'|[^\s>]+))?"""
+)
 _EXAMPLE_WORDS = re.compile(r">(?:Title|Two sentences\.|Words)<")
 _SELECT_WAYS = """\
 - <select data-sort="#list">, for orders, sorts the entries of the list with that id by what is chosen
@@ -73,6 +79,8 @@ class MarkupPatch:
     at: int = -1
     """Where the piece stands, for one that must not be changed elsewhere too; -1 for all that read like it."""
     path: str = "index.html"
+    ready: Artifact | None = None
+    """The repair itself, where only one fits: no model is asked."""
 
 
 def feature_patch(page: str, item: ChecklistItem, brief: str) -> MarkupPatch:
@@ -224,6 +232,9 @@ def _control_patch(page: str, finding: Finding) -> MarkupPatch | None:
     control = next((found for found in controls if label and _text(found[0]) == label), None)
     if control is None:
         return None
+    if way := _way_in_card(page, finding.place, label):
+        patch = MarkupPatch((), "control", page, "", control[0])
+        return replace(patch, ready=_replaced(patch, _with_way(control, way)))
     several = page.count(control[0]) > 1
     around = page[max(0, control.start() - _AROUND_CHARS) : control.end()]
     around = around[max(0, around.find("\n")) :]
@@ -239,8 +250,26 @@ def _control_patch(page: str, finding: Finding) -> MarkupPatch | None:
 
 def _fits_each(way: str, label: str) -> bool:
     """Buttons that read alike stand in cards: what all of them can do alike is to show, to mark or to put the card."""
-    wants = re.search(r"\b(?:cart|basket|bag|buy|order|purchase)\b", label, re.IGNORECASE)
-    return "data-put" in way if wants else "data-details" in way or "data-mark" in way
+    return "data-put" in way if _TO_CART.search(label) else "data-details" in way or "data-mark" in way
+
+
+def _with_way(control: re.Match[str], way: str) -> str:
+    """The element with this attribute, and with none that did nothing."""
+    tag, rest = control[0].split(">", 1)
+    name = len(f"<{control[1]}")
+    return f"{tag[:name]} {way}{_KIT_WAYS.sub('', tag[name:])}>{rest}"
+
+
+def _way_in_card(page: str, place: str, label: str) -> str:
+    """The attribute that a button in a card can only mean by its words; empty where there is a choice."""
+    if not _IN_CARD.search(place):
+        return ""
+    if _TO_CART.search(label):
+        carts = set(re.findall(r"""\bdata-put=["']#([\w-]+)["']""", page))
+        return f'data-put="#{carts.pop()}"' if len(carts) == 1 else ""
+    if done := marked_as(label):
+        return f'data-mark="{done}"'
+    return "data-details" if _SHOWS_MORE.search(label) else ""
 
 
 def _select_patch(page: str, finding: Finding) -> MarkupPatch | None:

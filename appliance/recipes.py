@@ -26,7 +26,8 @@ _BY_WORDS = (
     ("complete", r"\bto-?dos?\b|\btasks?\b|mark (?:as )?(?:done|complete)|\bcomplet"),
     ("search", r"\bsearch|\bquer(?:y|ies)\b|\blook(?:ing)? up\b"),
     ("filter", r"\bfilter|\bsort|categor(?:y|ies)"),
-    ("add", r"\badd(?:s|ing)?\b|creat|\bpost(?:s|ing)?\b|upload|record|schedul|manag|\blog\b|comment|review"),
+    ("comment", r"\bcomment|\brepl(?:y|ies)\b"),
+    ("add", r"\badd(?:s|ing)?\b|creat|\bpost(?:s|ing)?\b|upload|record|schedul|manag|\blog\b|review"),
     ("edit", r"\bedit|\bupdat|modif|chang(?:e|ing)|configur|settings?"),
     ("submit", r"submit|\bsend|\bbook|reserv|contact|appl(?:y|ication)|inquir|subscrib|\bform\b|feedback|quote|order"),
     ("mark", r"\bjoin|\bfollow|\bnotif|\bfavou?rite|\bbookmark|\blike\b|\bparticipat|\binvit|\bsubscri"),
@@ -49,6 +50,7 @@ _BY_PROOF = {"persist": "add", "delete": "add", "shows-text": "shows", "colour":
 _KIND_WORDS = {
     **{"submit": "form", "inquire": "form", "login": "log in", "vote": "vote", "report": "figures", "cart": "cart"},
     **{"search": "search", "filter": "list", "add": "list", "complete": "list", "edit": "edit", "choose": "choose"},
+    "comment": "comments",
 }
 """What tells a further section apart from one that has the name already."""
 
@@ -56,7 +58,7 @@ _KIND_WORDS = {
 def recipe(item: ChecklistItem) -> str:
     """The words of the task decide, then the kind of proof."""
     name = _name(item)
-    return _marked(_recipes()[name], item.task) if name == "mark" else _recipes()[name]
+    return _marked(_recipes()[name], item.task) if name == "mark" else _in_words_of(item.task, _recipes()[name])
 
 
 def _marked(example: str, task: str) -> str:
@@ -65,6 +67,18 @@ def _marked(example: str, task: str) -> str:
         ((button, done) for words, button, done in _MARKS if re.search(words, task.lower())), _MARKS[-1][1:]
     )
     return example.replace('data-mark="Joined">Join<', f'data-mark="{done}">{button}<')
+
+
+def _in_words_of(task: str, markup: str) -> str:
+    """What is said of a card is called as the task calls it."""
+    word = "Reply" if re.search(r"\brepl", task.lower()) else "Comment"
+    return markup.replace('data-comments="Comment"', f'data-comments="{word}"')
+
+
+def marked_as(label: str) -> str:
+    """What a button of these words says of its card once it was pressed; empty for words of another kind."""
+    named = (done for words, _, done in _MARKS if words and re.search(words, label.lower()))
+    return next(named, _MARKS[-1][2] if re.search(r"\bjoin\b", label.lower()) else "")
 
 
 def opening(item: ChecklistItem, taken: Collection[str]) -> str:
@@ -76,7 +90,7 @@ def opening(item: ChecklistItem, taken: Collection[str]) -> str:
     name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:30]
     if not name or title.lower() in taken:
         return '<section id="'
-    rest = _table()["openings"][_name(item)].format(id=name)
+    rest = _in_words_of(item.task, _table()["openings"][_name(item)].format(id=name))
     return f'<section id="{name}"><h2>{html.escape(title, quote=False)}</h2>\n{rest}'
 
 

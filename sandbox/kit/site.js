@@ -16,6 +16,7 @@
    <button data-details>                                       shows the card it stands in large, hidden parts of it too
    <button data-answer="Thank you.">                           does what such a form does, for fields that stand in no form
    <button data-mark="Joined">                                 marks the card it stands in, kept in this browser; again takes it back
+   <div class="cards" id="posts" data-comments="Reply">         gives each card replies of its own; Comment takes a name too
    <table data-chart>                                          draws its numbers as bars below it */
 (() => {
   const make = (tag, text = "", attributes = {}) => {
@@ -68,6 +69,8 @@
   const entry = (form) =>
     fields(form).filter((field) => field.type !== "radio" || field.checked).map((field) => [label(field), field.type === "password" ? "••••" : value(field)]);
   const key = (selector) => `${location.pathname}${selector}`;
+  const cardOf = (part) => part.closest(".card, article, li, tr") ?? part.parentElement;
+  const titleOf = (card) => (card.querySelector("h2, h3, h4, td, strong") ?? [...card.childNodes].find((node) => node.textContent.trim()) ?? card).textContent.trim().slice(0, 60);
 
   // Lists: whatever repeats inside the box.
   const body = (list) => list.querySelector(":scope > tbody") ?? list.tBodies?.[0] ?? list;
@@ -141,6 +144,7 @@
     if (!list) return;
     list.querySelectorAll("[data-entry]").forEach((old) => old.remove());
     kept(key(selector)).forEach((pairs, at) => show(selector, list, pairs, at));
+    if (list.dataset.comments !== undefined) showComments(list);
     narrow(selector);
   };
   const change = (selector, edit) => {
@@ -176,6 +180,12 @@
     },
     report(form, selector) {
       compose(form, selector);
+    },
+    comment(form, selector) {
+      const said = [titleOf(cardOf(form)), fields(form).map(value).join(": "), new Date().toLocaleString()];
+      keep(key(`comments:${selector}`), [...kept(key(`comments:${selector}`)), said]);
+      showComments(find(selector));
+      form.reset();
     },
     vote(form, selector) {
       const choice = fields(form).find((field) => field.type === "radio" && field.checked) ?? fields(form).find((field) => field.tagName === "SELECT");
@@ -214,6 +224,30 @@
         return line;
       }),
     );
+  };
+
+  const showComments = (list) => {
+    const word = list.dataset.comments.trim() || "Comment";
+    for (const item of items(list)) {
+      let box = item.querySelector(":scope > [data-made=comments]");
+      if (!box) {
+        box = make("div", "", { "data-made": "comments" });
+        const form = make("form", "", { "data-comment": `#${list.id}` });
+        const field = (text, tag) => {
+          const words = make("label", `${text} `);
+          words.append(make(tag, "", { name: text.toLowerCase().replace(/\W+/g, "-"), required: "" }));
+          form.append(words);
+        };
+        if (word !== "Reply") field("Your name", "input");
+        field(`Your ${word.toLowerCase()}`, "textarea");
+        form.append(make("button", `Post ${word.toLowerCase()}`));
+        box.append(form);
+        item.append(box);
+      }
+      box.querySelectorAll(":scope > p").forEach((old) => old.remove());
+      const said = kept(key(`comments:#${list.id}`)).filter(([title]) => title === titleOf(item));
+      box.prepend(...said.map(([, text, when]) => make("p", `${text} · ${when}`)));
+    }
   };
 
   const price = (text) => parseFloat(text.match(/[$€£¥]\s*([\d,.]+)|([\d,.]+)\s*(?:USD|EUR|[€£])/)?.slice(1).find(Boolean)?.replace(/,/g, "") ?? "0") || 0;
@@ -352,9 +386,8 @@
       fields(form)[0]?.focus();
     },
     put: (button) => {
-      const card = button.closest(".card, article, li, tr") ?? button.parentElement;
-      const name = (card.querySelector("h2, h3, h4, td, strong") ?? card).textContent.trim().slice(0, 60);
-      keep(key(button.dataset.put), [...kept(key(button.dataset.put)), [name, price(card.textContent)]]);
+      const card = cardOf(button);
+      keep(key(button.dataset.put), [...kept(key(button.dataset.put)), [titleOf(card), price(card.textContent)]]);
       showCart(button.dataset.put);
       say(button, "Added to the cart.");
     },
@@ -375,9 +408,8 @@
       box.scrollIntoView({ block: "nearest" });
     },
     details: (button) => {
-      const card = button.closest(".card, article, li, tr") ?? button.parentElement;
       const box = make("dialog", "", { "data-made": "details" });
-      box.append(...[...card.children].map((part) => part.cloneNode(true)));
+      box.append(...[...cardOf(button).children].map((part) => part.cloneNode(true)));
       box.querySelectorAll("button, a.button, script").forEach((part) => part.remove());
       box.querySelectorAll("[id]").forEach((part) => part.removeAttribute("id"));
       box.querySelectorAll("[hidden]").forEach((part) => (part.hidden = false));
@@ -423,10 +455,7 @@
     line.textContent = `Chosen: ${choice}`;
     box.dataset.choice = choice.toLowerCase();
   };
-  const marked = (button) => {
-    const card = button.closest(".card, article, li, tr") ?? button.parentElement;
-    return `${(card.querySelector("h2, h3, h4, td, strong") ?? card.firstChild).textContent.trim().slice(0, 60)}: ${button.dataset.mark}`;
-  };
+  const marked = (button) => `${titleOf(cardOf(button))}: ${button.dataset.mark}`;
   const showMark = (button) => {
     button.dataset.unmarked ??= button.textContent.trim();
     const is = kept("marks").includes(marked(button));
@@ -484,6 +513,10 @@
   const start = () => {
     const every = (name, act) => document.querySelectorAll(`[data-${name}]`).forEach((one) => act(one.dataset[name], one));
     [...document.forms].forEach((form, n) => kept("adopted").includes(`${location.pathname}${n}`) && adopt(form));
+    every("comments", (_, list) => {
+      list.id ||= `talk-${[...document.querySelectorAll("[data-comments]")].indexOf(list)}`;
+      showComments(list);
+    });
     every("add", showAll);
     every("put", showCart);
     every("vote", bars);

@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from rooms import ScriptedWorkshop, page, request, tagged
+from rooms import ScriptedWorkshop, fenced, page, request, tagged
 
 from appliance import tester
 from appliance.explorer import explore
@@ -55,6 +55,25 @@ def test_facts_prove_items_and_a_broken_success_is_told_as_a_regression(store: S
     assert told.index("regression") < told.index("Search the bread")
     assert broken.place in told
     assert store.run(outcome and steps and store.runs()[0].id).best == 1
+
+
+CARD = (
+    "<article class=card><h3>{0}</h3><p>{0}, baked with flour, salt and time.</p><button>View bread</button></article>"
+)
+CARDS = page(
+    f"<header><h1>Bakery</h1></header><main><h2>Our bread</h2>{CARD.format('Rye')}{CARD.format('Spelt')}</main>"
+)
+
+
+def test_a_button_that_can_mean_one_thing_only_is_mended_without_asking_the_model(store: Store):
+    workshop = ScriptedWorkshop([fenced(CARDS)], explore=explore)
+    run = store.add_run(request("small", drafts=1, steps=2))
+    execute(run, store, workshop, threading.Event(), lambda *_: None, on_stop="stopped")
+    _, mended = store.steps(run.id)
+    assert mended.aim.startswith("repair (control, no model): dead control at button")
+    assert (mended.verdict, mended.usage.completion_tokens) == ("kept", 0)
+    assert len(workshop.models[0].asked) == 1
+    assert [fact.holds for fact in mended.observation.exploration.facts if fact.kind == "control-works"] == [True]
 
 
 def act(verb, **more):

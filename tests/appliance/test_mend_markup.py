@@ -86,6 +86,39 @@ def test_dead_controls_that_read_alike_are_mended_together_and_offered_no_single
     assert "data-open" in one.messages[1].content
 
 
+@pytest.mark.parametrize(
+    ("markup", "place", "way"),
+    [
+        ("<button>View Project</button>", 'button "View Project" in article', "<button data-details>View Project<"),
+        (
+            '<a href="#" class="x">Learn more</a>',
+            'link "Learn more" in div.card',
+            '<a data-details href="#" class="x">',
+        ),
+        ("<button>Follow</button>", 'button "Follow" in li', '<button data-mark="Following">Follow<'),
+        ("<button>Join now</button>", 'button "Join now" in div.card.wide', '<button data-mark="Joined">Join now<'),
+        ('<button data-open="#no">See all</button>', 'button "See all" in tr', "<button data-details>See all<"),
+        ("<button>Buy</button><i data-put='#c'></i>", 'button "Buy" in article', '<button data-put="#c">Buy<'),
+    ],
+)
+def test_what_a_button_in_a_card_can_only_mean_is_mended_without_a_model(markup, place, way):
+    patch = markup_patch(f"<main><article>{markup}</article></main>", [finding("dead-control", place)])
+    assert patch.messages == ()
+    (change,) = patch.ready.changes
+    assert way in change.content
+
+
+@pytest.mark.parametrize(
+    ("label", "where"),
+    [("Learn More", "section.hero"), ("Learn More", "div#x"), ("Start", "article"), ("Buy", "article"), ("Join", "")],
+)
+def test_a_button_that_may_mean_several_things_is_the_models(label, where):
+    place = f'button "{label}" in {where}' if where else f'button "{label}"'
+    patch = markup_patch(f"<main><div><button>{label}</button></div></main>", [finding("dead-control", place)])
+    assert patch.ready is None
+    assert patch.messages
+
+
 def test_a_navigation_may_only_lead_to_places_that_are_there():
     patch = markup_patch(PAGE, [finding("dead-link", 'link "Home" in nav')])
     assert "- #order: Order" in patch.messages[1].content
@@ -118,6 +151,8 @@ def test_an_answer_without_a_piece_or_cut_off_changes_nothing():
         ("Mark a task as completed", "complete", "data-check"),
         ("Filter by category", "filter", "data-filter"),
         ("Add a review", "add", "data-add"),
+        ("Post a comment on a poem", "submit", 'data-comments="Comment"'),
+        ("Reply to a post without a name", "submit", 'data-comments="Reply"'),
         ("Send a message", "submit", "data-answer"),
         ("Look for the company history", "shows-text", "<h2>"),
     ],

@@ -32,6 +32,7 @@ HOLDS = {
     "search": {"search-items"},
     "filter": {"filter-items"},
     "submit": {"submit-shows"},
+    "comment": {"add-item", "persists"},
     "login": {"submit-shows"},
     "vote": {"submit-shows"},
     "cart": {"control-works"},
@@ -206,6 +207,22 @@ def test_what_was_said_of_a_list_ends_when_the_list_changes(tmp_path, then):
         effect = hands.click(target) if then == "Delete" else hands.type(target, "carrots")
     assert "Added: Peel onions" in " ".join(effect.removed)
     assert ("Deleted." if then == "Delete" else "Nothing found.") in " ".join(effect.added)
+
+
+POSTS = """<section><h2>Posts</h2><form data-add="#posts"><label>Title <input name="title" required></label>
+<button>Add post</button></form><div class="cards" id="posts" data-comments="Reply"><article class="card">
+<h3>Exam week</h3><p>Who has notes?</p></article></div></section>"""
+
+
+def test_a_reply_stands_below_its_own_post_also_one_that_was_added(tmp_path):
+    with used(tmp_path, POSTS) as hands:
+        hands.type(control(hands, "Title"), "Lost keys")
+        hands.click(control(hands, "Add post"))
+        hands.type(control(hands, "Your reply"), "Ask the porter")  # the new post comes first
+        assert "Ask the porter" in " ".join(hands.click(control(hands, "Post reply")).added)
+        hands.reload()
+        told = hands.view().text
+    assert told.index("Lost keys") < told.index("Ask the porter") < told.index("Exam week")
 
 
 @pytest.mark.parametrize("attribute", ["data-report", "data-chart"])
