@@ -1,5 +1,5 @@
 """`kill -9` of the interface in the middle of each request that changes something, at each named point of it:
-`python -m tests.web_ui.desk_kills FOLDER RUN`, FOLDER holding a data folder with the finished run RUN.
+`python -m tests.web_ui.desk_kills FOLDER RUN [--each N]`, FOLDER/home being a data folder with the finished run RUN.
 
 Afterwards the request was carried out whole, or not at all. Each request is a fork of this process with a copy of the
 folder. Prints a line of JSON.
@@ -7,10 +7,10 @@ folder. Prints a line of JSON.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
-import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -90,7 +90,12 @@ def points_of(home: Path, act: tuple[str, dict[str, str]], log: Path) -> Counter
 
 
 def main() -> None:
-    folder, run = Path(sys.argv[1]), sys.argv[2]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("run")
+    parser.add_argument("--each", type=int, default=1)
+    options = parser.parse_args()
+    folder, run = options.folder, options.run
     home, copy = folder / "home", folder / "copy"
     wrong, kills, points = [], 0, 0
 
@@ -106,7 +111,8 @@ def main() -> None:
         if after == before:
             wrong.append(f"{name}: changes nothing")
         points += len(found)
-        for point in [Point(point, nth) for point, count in sorted(found.items()) for nth in {1, count}]:
+        moments = [Point(point, nth) for point, count in sorted(found.items()) for nth in {1, count}]
+        for point in moments * options.each:
             if in_fork(fresh(), act, partial(die_at, point)) != KILLED:
                 wrong.append(f"{name}: {point} was not reached again")
             kills += 1
