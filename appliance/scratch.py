@@ -4,12 +4,12 @@ can be told from what is being made, and gets its final name only when it is who
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sandbox.browser import remove_folder
 from sandbox.owners import Owner, is_alive
 from sandbox.reaper import named_after_dead
 
@@ -30,7 +30,7 @@ def scratch(parent: Path) -> Iterator[Path]:
 def remove_dead(home: Path) -> None:
     for parent in (home / SCRATCH, home / EXPORTS):
         for folder in named_after_dead(parent, PREFIX, is_alive):
-            shutil.rmtree(folder)
+            remove_folder(folder)
 
 
 def sync_tree(folder: Path) -> None:

@@ -53,9 +53,16 @@ class SiteGroup:
         """Waits for the last process to leave; children are removed before their parents."""
         for controller in CONTROLLERS:
             top = self.folder(controller)
-            folders = sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True) if top.exists() else []
-            for folder in [*folders, top]:
+            for folder in [*_groups_below(top), top]:
                 remove_empty(folder)
+
+
+def _groups_below(top: Path) -> list[Path]:
+    """The deepest first. None where another process removes them right now."""
+    try:
+        return sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True)
+    except FileNotFoundError:
+        return []
 
 
 def remove_empty(folder: Path) -> None:

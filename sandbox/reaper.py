@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -37,14 +36,14 @@ def reap(settings: PodmanSettings, browser: BrowserSettings, owner_alive: OwnerA
         containers = tuple(reap_containers(podman, owner_alive))
     for folder in orphan_folders(settings.run_folder / "sites", owner_alive):
         SiteGroup(settings.cgroup_group, folder.name, CGROUP_ROOT).remove()
-        shutil.rmtree(folder)
+        remove_folder(folder)
     for process in services_of_dead(settings.run_folder, owner_alive):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
     for stray in named_after_dead(settings.run_folder, API_PREFIX, owner_alive):
         stray.unlink(missing_ok=True)
     for stray in named_after_dead(settings.home, SCRATCH_PREFIX, owner_alive):
-        shutil.rmtree(stray)
+        remove_folder(stray)
     return Reaped(containers, browsers)
 
 
@@ -71,10 +70,10 @@ def remove(podman: Podman, name: str, tries: int = 3) -> None:
 
 def orphan_folders(sites: Path, owner_alive: OwnerAlive) -> Iterator[Path]:
     for folder in sites.iterdir() if sites.exists() else ():
-        note = folder / "owner"
-        owner = Owner.parse(note.read_text()) if note.exists() else None
-        if owner is not None and not owner_alive(owner):
-            yield folder
+        with suppress(FileNotFoundError, NotADirectoryError):  # half made, or removed by another process right now
+            owner = Owner.parse((folder / "owner").read_text())
+            if owner is not None and not owner_alive(owner):
+                yield folder
 
 
 def services_of_dead(run_folder: Path, owner_alive: OwnerAlive) -> Iterator[int]:
