@@ -185,6 +185,7 @@
       const said = [titleOf(cardOf(form)), fields(form).map(value).join(": "), new Date().toLocaleString()];
       keep(key(`comments:${selector}`), [...kept(key(`comments:${selector}`)), said]);
       showComments(find(selector));
+      say(form, "Posted.");
       form.reset();
     },
     vote(form, selector) {
@@ -227,6 +228,7 @@
   };
 
   const showComments = (list) => {
+    if (list.matches("table, tbody")) return; // a row has no room for them
     const word = list.dataset.comments.trim() || "Comment";
     for (const item of items(list)) {
       let box = item.querySelector(":scope > [data-made=comments]");
