@@ -9,7 +9,6 @@ import os
 import select
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -91,7 +90,8 @@ class EngineProcess:
     def _start(self) -> Frame:
         """The frame in which the child says what it loaded."""
         load, *others = self._greeting()  # may refuse; no process is there yet
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        # In memory: a file of the temporary folder begins with a trial, which a kill at that moment would leave behind.
+        self._stderr = os.fdopen(os.memfd_create("engine's errors"), "w+b")
         self._frames = FrameBuffer()
         self._process = subprocess.Popen(
             module_command(self._program.module),

@@ -182,7 +182,7 @@ class PodmanContainer:
             labels={APP_LABEL: APP, OWNER_LABEL: str(Owner.this_process())},
         )
         argv = run_argv(self.settings, place)
-        with ListeningSockets(self._folder) as sockets, tempfile.TemporaryFile() as told:
+        with ListeningSockets(self._folder) as sockets, tempfile.TemporaryFile(dir=self._folder) as told:
             code = spawn_with_sockets(self._launch_script(), argv, self._engine.environment(), sockets, told.fileno())
             told.seek(0)
             if code != 0:

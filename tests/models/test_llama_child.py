@@ -214,6 +214,13 @@ def test_the_child_dies_with_a_killed_parent(tiny_gguf: Path) -> None:
     assert wait_until_dead(child, 3)
 
 
+def test_the_temporary_folder_is_not_tried_out(tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python finds the folder by writing a file there, which a kill at that moment leaves behind."""
+    monkeypatch.setattr("tempfile.gettempdir", lambda: pytest.fail("a trial file"))
+    with LlamaChild(LlamaSettings(tiny_gguf, context_tokens=4096, threads=1)) as model:
+        assert model.chat(TALK, GREEDY).text
+
+
 def test_an_adapter_changes_the_answers_and_leaves_no_trace(tiny_model: LlamaChild, tmp_path: Path) -> None:
     adapter = write_tiny_adapter(tmp_path / "lora.gguf")
     base = tiny_model.chat(TALK, GREEDY, record=True)

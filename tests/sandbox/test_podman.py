@@ -48,6 +48,14 @@ def test_the_command_line_and_the_api_see_the_same_container(static_image, podma
     assert container.name not in names(engine)
 
 
+def test_the_temporary_folder_is_not_tried_out(static_image, podman_settings, monkeypatch):
+    """Python finds the folder by writing a file there, which a kill at that moment leaves behind."""
+    monkeypatch.setattr("tempfile.gettempdir", lambda: pytest.fail("a trial file"))
+    with PodmanContainer(ContainerSettings(), podman_settings) as container:
+        container.replace(PAGE)
+        assert container.read() == PAGE
+
+
 def test_a_service_that_died_is_started_again(static_image, podman_settings):
     with PodmanContainer(ContainerSettings(), podman_settings) as container:
         container.replace(PAGE)
