@@ -33,6 +33,14 @@ def remove_dead(home: Path) -> None:
             remove_folder(folder)
 
 
+def empty(folder: Path) -> None:
+    """Remove what lies there, but for what a living process is making."""
+    for entry in folder.iterdir() if folder.exists() else ():
+        owner = Owner.parse(entry.name.removeprefix(PREFIX).split("-")[0])
+        if owner is None or not is_alive(owner):
+            remove_folder(entry) if entry.is_dir() else entry.unlink(missing_ok=True)
+
+
 def sync_tree(folder: Path) -> None:
     """Every file and folder below, so that a power cut after a rename finds no empty file under the final name."""
     for path in [*folder.rglob("*"), folder]:

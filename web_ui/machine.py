@@ -22,7 +22,7 @@ from appliance.cards import ROLES, Card, load_card, qualified
 from appliance.errors import ApplianceError, RunBusy, UsageError
 from appliance.ledger import AdapterRow, Ledger, Night
 from appliance.requests import find_profile
-from appliance.scratch import SCRATCH
+from appliance.scratch import SCRATCH, empty
 from appliance.store import WORKER, Run, Store
 from models.errors import ModelError
 from models.fetch import InstalledModel
@@ -354,5 +354,5 @@ def clear() -> BaseResponse:
     with its.pool.store() as store:
         if store.runs(status="running", limit=1) and store.lease_holder(WORKER):
             raise RunBusy("A site is being made and may need what lies there; empty it when it is done.")
-    shutil.rmtree(its.config.home / name, ignore_errors=True)
+    empty(its.config.home / name)
     return redirect(url_for("machine.disk"), 303)

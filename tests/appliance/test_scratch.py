@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from appliance.scratch import EXPORTS, PREFIX, SCRATCH, remove_dead
+from appliance.scratch import EXPORTS, PREFIX, SCRATCH, empty, remove_dead, scratch
 from sandbox.owners import Owner, started_ticks
 from sandbox.reaper import orphan_folders
 
@@ -30,3 +30,13 @@ def test_a_site_folder_is_an_orphan_only_by_the_name_of_a_dead_owner(tmp_path):
     (tmp_path / "half made").mkdir()
     (tmp_path / "a file").touch()
     assert [*orphan_folders(tmp_path, lambda owner: owner != DEAD)] == [tmp_path / "dead"]
+
+
+def test_what_a_living_process_is_making_is_not_emptied(tmp_path):
+    with scratch(tmp_path) as made:
+        for name in ("a", f"{PREFIX}{DEAD}-1", f"{PREFIX}odd"):
+            (tmp_path / name / "inner").mkdir(parents=True)
+        (tmp_path / "file").touch()
+        empty(tmp_path)
+        assert [*tmp_path.iterdir()] == [made]
+    empty(tmp_path / "never made")
