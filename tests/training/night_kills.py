@@ -30,6 +30,8 @@ KILLED = 9
 def go_on(home: Path) -> None:
     with Store(home) as store:
         ledger = Ledger(store)
+        if ledger.open_night() is None and ledger.nights():
+            return  # killed when all had been done
         night = ledger.open_night() or begin_night(ledger, SETTINGS)
         NightWork(store, home / "nights" / str(night.id), Toybox(store), night, lambda: None).work(night)
 
