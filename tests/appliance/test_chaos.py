@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from appliance.chaos.bench import Bench, Tally, check_between, check_end, points_of
+from appliance.chaos.bench import Bench, Tally, check_between, check_end, check_left, points_of
 from appliance.chaos.disk import Change, Fault, after_power_cut, build_disk, variables
 from appliance.chaos.disks import cut_power, fail_writes
 from appliance.chaos.kills import kill_at_points, kill_at_random, kill_engines
+from appliance.chaos.soak import soak, stop_often
 from models.tiny import write_tiny_gguf
 from sandbox.owners import Owner, is_alive
 
@@ -51,6 +52,18 @@ def test_a_job_that_is_killed_at_named_points_loses_and_doubles_nothing(bench):
     assert (tally.kills, tally.points) == (len(chosen), len(chosen) + 1)
     assert tally.is_clean
     assert tally.resume_max_s > 0
+
+
+def test_many_sites_and_many_stops_leave_nothing_in_the_worker_or_behind_it(bench):
+    told, tally = soak(bench, 6, quiet), Tally()
+    assert told.sites == 6
+    assert told.last.files <= told.first.files
+    assert told.last.children <= told.first.children
+    assert told.per_100_sites["kept_mib"] > 0, "the database holds every site"
+    check_left(bench, tally, "after the soak")
+    assert stop_often(bench, 4, 1.0, 1, quiet).stops == 4
+    check_left(bench, tally, "after the stops")
+    assert tally.told == []
 
 
 def test_kills_at_any_moment_too(bench):
