@@ -197,12 +197,14 @@
       bars(selector);
     },
   };
+  // By its place among the page's own forms, made ones left out: those come after the page was read.
+  const nth = (form) => [...document.forms].filter((one) => !one.closest("[data-made]")).indexOf(form);
   // A form that adds something and that nobody takes gets a list, and has it again when the page is loaded anew.
   const isForEntries = (form) => /^(add|create|new|post|publish|save)\b/i.test((form.querySelector("button:not([type=button], [type=reset])")?.textContent ?? form.querySelector("[type=submit]")?.value ?? "").trim());
   const adopt = (form) => {
     let list = form.parentElement.querySelector(":scope > :is(ul, ol, .cards, table)");
     if (!list) form.after((list = make("div", "", { class: "cards" })));
-    list.id ||= `entries-${[...document.forms].indexOf(form)}`;
+    list.id ||= `entries-${nth(form)}`;
     form.dataset.add = `#${list.id}`;
   };
   const greet = (form, selector) => {
@@ -412,7 +414,7 @@
     details: (button) => {
       const box = make("dialog", "", { "data-made": "details" });
       box.append(...[...cardOf(button).children].map((part) => part.cloneNode(true)));
-      box.querySelectorAll("button, a.button, script").forEach((part) => part.remove());
+      box.querySelectorAll("button, a.button, script, [data-made=comments] form").forEach((part) => part.remove());
       box.querySelectorAll("[id]").forEach((part) => part.removeAttribute("id"));
       box.querySelectorAll("[hidden]").forEach((part) => (part.hidden = false));
       box.append(make("button", "Close", { type: "button", "data-close": "" }));
@@ -489,7 +491,7 @@
     if (event.defaultPrevented || !/^(#|)$/.test(event.target.getAttribute("action") ?? "")) return;
     event.preventDefault();
     if (!isForEntries(event.target)) return submit.answer(event.target, "");
-    const at = `${location.pathname}${[...document.forms].indexOf(event.target)}`;
+    const at = `${location.pathname}${nth(event.target)}`;
     keep("adopted", [...kept("adopted"), at]);
     adopt(event.target);
     submit.add(event.target, event.target.dataset.add);
@@ -514,7 +516,7 @@
 
   const start = () => {
     const every = (name, act) => document.querySelectorAll(`[data-${name}]`).forEach((one) => act(one.dataset[name], one));
-    [...document.forms].forEach((form, n) => kept("adopted").includes(`${location.pathname}${n}`) && adopt(form));
+    [...document.forms].forEach((form) => kept("adopted").includes(`${location.pathname}${nth(form)}`) && adopt(form));
     every("comments", (_, list) => {
       list.id ||= `talk-${[...document.querySelectorAll("[data-comments]")].indexOf(list)}`;
       showComments(list);

@@ -225,6 +225,15 @@ def test_a_reply_stands_below_its_own_post_also_one_that_was_added(tmp_path):
     assert told.index("Lost keys") < told.index("Ask the porter") < told.index("Exam week")
 
 
+def test_a_form_below_comments_has_its_entries_again(tmp_path):
+    below = "<section><h2>Notes</h2><form><label>Note <input required></label><button>Add note</button></form></section>"
+    with used(tmp_path, _recipes()["comment"] + below) as hands:
+        hands.type(control(hands, "Note"), "Buy plums")
+        hands.click(control(hands, "Add note"))
+        hands.reload()
+        assert "Buy plums" in hands.view().text
+
+
 @pytest.mark.parametrize("attribute", ["data-report", "data-chart"])
 def test_a_report_on_a_table_draws_its_numbers(tmp_path, attribute):
     table = _recipes()["report"].replace(" data-chart", "").replace("data-report", attribute)
