@@ -226,7 +226,7 @@ def test_a_reply_stands_below_its_own_post_also_one_that_was_added(tmp_path):
 
 
 def test_a_form_below_comments_has_its_entries_again(tmp_path):
-    below = "<section><h2>Notes</h2><form><label>Note <input required></label><button>Add note</button></form></section>"
+    below = "<section><form><label>Note <input required></label><button>Add note</button></form></section>"
     with used(tmp_path, _recipes()["comment"] + below) as hands:
         hands.type(control(hands, "Note"), "Buy plums")
         hands.click(control(hands, "Add note"))
