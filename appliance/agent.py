@@ -208,6 +208,7 @@ class _Loop:
         self._commit_repair(n, before, base, artifact, usage, began, finding, patch)
 
     def _repaired(self, n: int, patch: AnyPatch) -> tuple[Artifact, Usage]:
+        """What the model makes of it, or what needs no model."""
         if isinstance(patch, MarkupPatch) and patch.ready:
             return patch.ready, Usage()
         record = self.writer.reply(n, patch.messages, patch.start, REPAIR_TOKENS)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox.browser import remove_folder
+from sandbox.folders import remove_folder
 from sandbox.owners import Owner, is_alive
 from sandbox.reaper import named_after_dead
 

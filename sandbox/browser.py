@@ -35,6 +35,7 @@ from selenium.webdriver.remote.client_config import ClientConfig
 from urllib3.exceptions import HTTPError
 
 from sandbox.errors import BrowserCrashed, BrowserMissing, BrowserRefused, ScriptFailed
+from sandbox.folders import remove_folder
 from sandbox.no_ipv6 import without_ipv6
 from sandbox.owners import Owner
 from sandbox.page_events import NetworkReader, PageEvent, console_events
@@ -444,15 +445,6 @@ def end_driver(service: Service) -> None:
     service.process.wait()
     if service.process.stdin is not None:
         service.process.stdin.close()
-
-
-def remove_folder(folder: Path) -> None:
-    for _ in range(50):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return
-        time.sleep(POLL_S)  # a dying process was still writing
-    shutil.rmtree(folder)
 
 
 def not_started(message: str) -> BrowserMissing | BrowserCrashed:

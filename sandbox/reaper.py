@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.browser import PROFILE_PREFIX, BrowserSettings, remove_folder
+from sandbox.browser import PROFILE_PREFIX, BrowserSettings
 from sandbox.cgroups import SiteGroup
 from sandbox.errors import PodmanFailed
+from sandbox.folders import remove_folder
 from sandbox.host import CGROUP_ROOT
 from sandbox.image import SCRATCH_PREFIX
 from sandbox.owners import Owner, OwnerAlive, is_alive
