@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,15 +46,16 @@ def words_patch(page: str, findings: Sequence[Finding], brief: str) -> WordsPatc
     ][:MOST]
     if not places:
         return None
-    asked = "\n".join(f"{n}. {_asked(page, *place)}" for n, place in enumerate(places, 1))
+    replaced = {_flat(page[first:behind]) for first, behind in places}
+    asked = "\n".join(f"{n}. {_asked(page, *place, replaced)}" for n, place in enumerate(places, 1))
     return WordsPatch(prompts.repair_words(brief, asked), page, tuple(places))
 
 
-def _asked(page: str, first: int, behind: int) -> str:
-    """What the text is and below which heading it stands."""
+def _asked(page: str, first: int, behind: int, replaced: Collection[str]) -> str:
+    """What the text is and below which heading it stands that is to stay."""
     tag = re.search(r"<(\w+)[^<>]*$", page[: first - 1])
     is_name = bool(tag) and tag[1].lower() in ("h1", "h2", "h3", "h4", "h5", "strong", "figcaption", "th")  # type: ignore[index]
-    titles = [_flat(re.sub(r"<[^>]+>", " ", title)) for title in _HEADING.findall(page[:first])]
+    titles = [title for title in _titles(page[:first]) if title not in replaced]
     above = f" below “{titles[-1]}”" if titles and titles[-1] else ""
     kind = "a name of two to five words" if is_name else "two sentences"
     return f"{kind}{above}, in place of: {_flat(page[first:behind])[:_SHOWN_CHARS]}"
@@ -62,17 +63,24 @@ def _asked(page: str, first: int, behind: int) -> str:
 
 def read_words(patch: WordsPatch, reply: str, *, cut: bool) -> Artifact:
     """The page with the lines in their places; refused where lines are missing or are filler again."""
-    lines = dict(re.findall(r"^\s*(\d+)[.)]\s*(.+?)\s*$", reply, re.MULTILINE))
+    lines = dict(re.findall(r"^\s*(\d+)[.)]\s*(?:\1[.)]\s*)?(.+?)\s*$", reply, re.MULTILINE))
     page, problems = patch.page, []
+    taken = {_flat(page[first:behind]).lower() for first, behind in patch.places}
+    taken |= {title.lower() for title in _titles(page)}
     for n, (first, behind) in reversed(list(enumerate(patch.places, 1))):
         line = _flat(re.sub(r"<[^>]+>|[*_`]{1,3}|^[\"“]|[\"”]$", "", _ECHO.sub("", lines.get(str(n), ""))))
-        if not line or _GAP.search(line) or line.lower().startswith(_flat(patch.page[first:behind]).lower()[:40]):
+        old = _flat(patch.page[first:behind]).lower()[:40]
+        if not line or _GAP.search(line) or line.lower().startswith(old) or line.lower() in taken:
             problems.append(f"no words came for text {n}")
             continue
         page = page[:first] + html.escape(line, quote=False) + page[behind:]
     if page == patch.page:
         return Artifact(Build(), problems=tuple(problems), truncated=cut)
     return Artifact(Build(), (FileWrite(patch.path, page),), problems=tuple(problems[::-1]))
+
+
+def _titles(page: str) -> list[str]:
+    return [_flat(re.sub(r"<[^>]+>", " ", title)) for title in _HEADING.findall(page)]
 
 
 def _flat(text: str) -> str:

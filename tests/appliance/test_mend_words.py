@@ -80,3 +80,37 @@ def test_words_with_gaps_are_filler_again(patch):
     artifact = read_words(patch, "1. Hello, my name is [Name] and I bake.\n2. The stone oven", cut=False)
     assert FIRST in page_of(artifact)
     assert artifact.problems == ("no words came for text 1",)
+
+
+NUMBERED = (
+    "<!doctype html><html><body><section><h2>My portfolio</h2><h3>Project 1</h3><p>Money.</p><h3>Project 2</h3>"
+    "<p>Travel.</p></section></body></html>"
+)
+
+
+@pytest.fixture
+def numbered():
+    findings = [filler("Project 1"), filler("Project 2")]
+    return words_patch(NUMBERED, findings, "A portfolio.")
+
+
+def test_a_name_is_asked_for_below_a_heading_that_stays(numbered):
+    asked = numbered.messages[1].content
+    assert "2. a name of two to five words below “My portfolio”, in place of: Project 2" in asked
+    assert "below “Project 1”" not in asked
+
+
+def test_a_number_that_is_written_twice_and_quotes_are_no_part_of_a_name(numbered):
+    page = page_of(read_words(numbered, '1. 1. "Budget Buddy"\n2. 2) “Trips Ahead”', cut=False))
+    assert "<h3>Budget Buddy</h3>" in page
+    assert "<h3>Trips Ahead</h3>" in page
+
+
+def test_a_name_that_begins_with_a_number_keeps_it(numbered):
+    assert "<h3>24 Hours</h3>" in page_of(read_words(numbered, "1. 24 Hours\n2. Trips Ahead", cut=False))
+
+
+def test_a_heading_of_the_page_and_another_filler_are_no_names(numbered):
+    artifact = read_words(numbered, '1. 1. "My Portfolio"\n2. 2. "Project 1"', cut=False)
+    assert artifact.changes == ()
+    assert set(artifact.problems) == {"no words came for text 1", "no words came for text 2"}
