@@ -33,6 +33,11 @@ _DOING: tuple[tuple[Proof, str], ...] = (
     ("edit", r"\bchang(?:e|ing)\b(?!.*\b(?:theme|mode|colou?r|view|language|level)\b)"),
     ("delete", r"\bdelet(?:e|es|ing|ion)\b|\bremov(?:e|es|ing|al)\b|\bdiscard"),
     ("filter", r"\bfilter|\bsort(?:s|ed|ing)?\b"),
+    (
+        "filter",
+        r"\b(?:brows\w+|view\w*|explor\w+|see) (?:through )?(?:different|various) (?:type|kind|genre|categorie)s of\b",
+    ),
+    ("filter", r"\bbrows(?:e|ing)(?= (?:[\w-]+ ){1,3}by (?:category|type|kind|genre|topic)\b)"),
     ("search", r"\bsearch|\blook(?:ing)? up\b|\bquer(?:y|ies|ying)\b"),
     ("persist", r"\breload|\brefresh|\bpersist|\bremember"),
     ("submit", r"\bsubmit|\bsubmission|\bsend(?:s|ing)?\b|\bfill(?:s|ing)? (?:in|out|it)\b|\bsubscrib|\brsvp\b"),
@@ -370,10 +375,10 @@ def rules_items(brief: str) -> tuple[ChecklistItem, ...]:
 
 
 def _says_nothing(item: ChecklistItem) -> bool:
-    """Nothing is named that could be looked for: "perform corresponding operations"."""
-    return (item.proof == "shows-text" and not item.subject) or (
-        item.proof == "none" and not _nouns(_VERB.sub("", item.task, count=1))
-    )
+    """Nothing is named that could be looked for: "perform corresponding operations", "by category"."""
+    if item.proof == "shows-text":
+        return not item.subject or item.task.startswith("Look for by ")
+    return item.proof == "none" and not _nouns(_VERB.sub("", item.task, count=1))
 
 
 def _says_again(item: ChecklistItem, others: Sequence[ChecklistItem]) -> bool:
@@ -391,13 +396,15 @@ def _says_again(item: ChecklistItem, others: Sequence[ChecklistItem]) -> bool:
 def _item(clause: str) -> ChecklistItem:
     """Something to do where the clause begins with a verb or speaks of one that can be proven, else something seen."""
     seen = _SEEN_FIRST.sub("", clause)
-    doing = _last_doing(seen)
+    doing = _last_doing(seen) or _last_doing(clause)  # "browse different types of cars" is more than seeing them
     begins_so = _VERB.match(seen) or re.match(r"\w{2,}ing\b(?!$| (?:pages?|sections?|records?)\b)", seen)
     if not doing and (seen != clause or not begins_so):
         return _item_seen(seen)
     proof: Proof = doing[0] if doing else "none"
-    task = f"{seen[0].upper()}{seen[1:]}." if _VERB.match(seen) else f"Try {seen}."
-    return ChecklistItem(task, _EXPECTED[proof], "functional", proof, subject_of(seen, proof))
+    said = seen if _last_doing(seen) or not doing else clause
+    is_order = _VERB.match(said) or re.match(r"(?:browse|view|explore|see)\b", said)
+    task = f"{said[0].upper()}{said[1:]}." if is_order else f"Try {said}."
+    return ChecklistItem(task, _EXPECTED[proof], "functional", proof, subject_of(said, proof))
 
 
 def _item_seen(seen: str) -> ChecklistItem:

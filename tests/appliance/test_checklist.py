@@ -184,12 +184,23 @@ def test_a_pronoun_and_a_bare_verb_get_back_what_they_are_about():
     assert by_proof["delete"].subject == "notes"
 
 
+def test_browsing_by_kind_is_tried_and_not_only_seen():
+    (item,) = [
+        one
+        for one in rules_items("A poetry blog. Users should be able to browse different types of poetry and vote.")
+        if one.proof == "filter"
+    ]
+    assert (item.task, item.subject, item.kind) == ("Browse different types of poetry.", "poetry", "functional")
+
+
 @pytest.mark.parametrize(
     ("task", "kind", "proof", "subject"),
     [
         ("Add a product to the list, then delete it.", "functional", "delete", ""),
         ("Verify the stock search functionality by entering a valid stock code.", "functional", "search", "stock"),
         ("Check the filter function for regulatory policies.", "functional", "filter", "policies"),
+        ("Browse different types of poetry.", "functional", "filter", "poetry"),
+        ("Try browsing posts by category.", "functional", "filter", "posts"),
         ("Modify an existing client's information.", "functional", "edit", "client"),
         ('Navigate to the "Ranking Page".', "data-display", "navigate", "Ranking Page"),
         ("View the list of available prizes.", "data-display", "shows-text", "prizes"),
