@@ -1,6 +1,7 @@
 """Other processes: this machine's, the room's own supervisors, and those that try to outlive their command."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from sandbox.container import ContainerSettings
 from sandbox.errors import ContainerGone
@@ -66,11 +67,15 @@ def kill_everything(room: Room) -> Outcome:
 
 
 def supervisor(room: Room) -> Outcome:
-    output_of(room.container, "sh", "-c", "kill -9 1; kill -STOP 1; true")
-    # Whoever traces the box from outside stops it for a moment with each call; a site would stop it for good.
+    # The kernel drops both signals of a site to its first process; but while somebody traces that process from outside,
+    # it hands them to the tracer first, and a stop then counts as the tracer's own.
+    traced = "TracerPid:\t0\n" not in Path("/proc/self/status").read_text()
+    output_of(room.container, "sh", "-c", f"kill -9 1; {'' if traced else 'kill -STOP 1; '}true")
+    # Tracing also stops it for a moment with each call; a site would stop it for good.
     told = output_of(room.container, "sh", "-c", "for n in 1 2 3 4 5; do grep State /proc/1/status; sleep 0.1; done")
     states = [line.split(":")[1].strip() for line in told.splitlines()]
-    return "S (sleeping)" in states, f"the first process afterwards: {' and '.join(dict.fromkeys(states))}"
+    how = f"the first process afterwards: {' and '.join(dict.fromkeys(states))}"
+    return "S (sleeping)" in states, how + ("; SIGSTOP was left out, as a tracer watches" if traced else "")
 
 
 def holders(room: Room) -> list[str]:
