@@ -66,6 +66,8 @@ _PURPOSES = {
     "book": r"book|reserve|order|buy|check ?out|purchase|place order|pay|enroll|enrol|rsvp|donate",
     "open": r"cart|basket|bag|view|my|saved|favou?rites|wishlist|bookings|orders|list|history",
     "close": r"close|cancel|dismiss|ok|okay|got it|done|no|✕|✖|×|x|back|hide",
+    "produce": r"(?:generat|calculat|comput|analy[sz]|summari[sz]|estimat|convert)\w*"
+    r"|(?:show|view|get|make|create) (?:(?:the|my|your|an?) )?(?:reports?|results?|summary|analysis|estimate)",
     "confirm": r"yes|confirm|delete|remove|ok|okay|sure|continue|save",
 }
 _COMPILED = {name: re.compile(rf"(?<![\w-])(?:{words})(?![\w-])", re.IGNORECASE) for name, words in _PURPOSES.items()}
@@ -74,6 +76,8 @@ _CLAIMS = re.compile(
     r"recorded|scheduled|confirmed|sent|successful(?:ly)?|success)\b",
     re.IGNORECASE,
 )
+_THANKS = re.compile(r"\b(?:thanks?|generat|calculat|comput|analy[sz]|process|complet)\w*", re.IGNORECASE)
+_NOTICE_CHARS = 90
 _KEEPS = re.compile(
     r"\b(?:added|saved|stored|created|updated|registered|posted|published|recorded)\b",
     re.IGNORECASE,
@@ -109,6 +113,12 @@ def plain(words: str) -> str:
 def claims_success(texts: Iterable[str]) -> str:
     """The first text that says something was done; empty when none does."""
     return next((text for text in texts if _CLAIMS.search(text) and not _REFUSALS.search(text)), "")
+
+
+def is_notice(text: str) -> bool:
+    """Whether the text says that something is or will be done, and nothing of what came of it: no figure, one line."""
+    is_short = len(text) <= _NOTICE_CHARS and "\n" not in text.strip() and not re.search(r"\d", text)
+    return is_short and bool(_CLAIMS.search(text) or _THANKS.search(text))
 
 
 def claims_to_keep(text: str) -> bool:

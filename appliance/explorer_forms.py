@@ -35,6 +35,7 @@ from appliance.explorer_controls import (
 from appliance.explorer_facts import (
     claims_success,
     claims_to_keep,
+    is_notice,
     query_word,
     refuses,
     says,
@@ -167,6 +168,11 @@ class FormTrials(Walk):
             return
         if refused and not sent.kept:
             self.state_fact("submit-shows", form.place, True, f'answers "{first_said(effect)}"', words)
+            return
+        produces = form.button is not None and says("produce", form.button.words)
+        if produces and said and all(map(is_notice, said)) and not (sent.stored or effect.downloads):
+            told = f'says "{first_said(effect)}", but shows nothing of what it is to make'
+            self.state_fact("fake-success", form.place, False, told, words)
             return
         if sent.kept or sent.in_answer:
             self.state_fact(

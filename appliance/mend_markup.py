@@ -15,7 +15,7 @@ from appliance import prompts
 from appliance.artifact import parse_patch, unescaped
 from appliance.checklist_check import stem
 from appliance.findings import describe
-from appliance.recipes import examples_own, marked_as, opening, recipe, title_of
+from appliance.recipes import examples_own, marked_as, opening, recipe, title_of, whole_words
 from appliance.steps import Artifact, Build, Change, ChecklistItem, FileAppend, FileWrite, Finding
 from models.chat import ChatMessage
 
@@ -24,6 +24,8 @@ CONTROL_KINDS = ("dead-control", "filter-fails")
 LINK_KINDS = ("dead-link", "dead-anchor")
 _AROUND_CHARS = 400
 THIN_CHARS = 40
+_LINK_CHARS = 28
+_LIST_CHARS = 1500
 _FILLED = re.compile(  # an id may be filled by a script
     r"\bid=|<(?:form|button|input|select|textarea|table|img|svg|canvas|video|audio|iframe)\b", re.IGNORECASE
 )
@@ -180,9 +182,34 @@ def _form_patch(page: str, finding: Finding, problem: str) -> MarkupPatch | None
     form = _form_at(page, finding.place)
     if form is None:
         return None
+    if finding.kind == "fake-success" and _MAKES_REPORTS.search(_label(finding.place)):
+        return _with_report(page, form)
     ids = re.findall(r"""<(?:ul|ol|div|section|table|tbody|dialog)\b[^<>]*\bid=["']([\w-]+)""", page)
     messages = prompts.repair_piece("form", problem=problem, form=form[0], ids=", ".join(ids[:24]) or "none")
     return MarkupPatch(messages, "form", page, "```html\n<form ", form[1], at=form.start())
+
+
+def _with_report(page: str, form: re.Match[str]) -> MarkupPatch:
+    """What a form that only says it made something can do: report what was entered, and of what the page knows that of
+    the list whose words are most like the form's."""
+    page = _with_list_names(page)
+    form = next(found for found in _FORM.finditer(page) if found[0] == form[0])
+    wanted = _stems(_text(form[0]))
+    alike = {
+        named[1]: len(wanted & _stems(_text(page[found.end() : found.end() + _LIST_CHARS].partition("</section")[0])))
+        for found in _LIST.finditer(page)
+        if not form.start() < found.start() < form.end()
+        and (named := re.search(r"""\bid=["']([\w-]+)["']""", found[0]))
+    }
+    best = max(alike, key=lambda name: alike[name], default="")
+    tag = _opening_tag(form[1], form[1]).rstrip(">").rstrip()
+    way = f'data-report="#{best}"' if best and alike[best] else 'data-report=""'
+    patch = MarkupPatch((), "form", page, "", form[1], at=form.start())
+    return replace(patch, ready=_replaced(patch, f"{_FORM_WAY.sub('', tag)} {way}>"))
+
+
+def _stems(text: str) -> set[str]:
+    return {stem(word) for word in re.findall(r"[^\W\d_]{4,}", text.lower())}
 
 
 def _form_at(page: str, place: str) -> re.Match[str] | None:
@@ -205,6 +232,7 @@ def _opening_tag(reply: str, old: str) -> str:
     return new.replace("<form", f"<form {kept[0]}", 1) if kept else new
 
 
+_FORM_WAY = re.compile(r"""\s+data-(?:add|answer|report|login|vote)(?:=(?:"[^"]*"|'[^']*'|[^\s>]+))?""")
 _FORM_WAYS = re.compile(r"""\bdata-(add|answer|report|login|vote)(-[\w-]+)?(?=[=\s>])""")
 _MAKES_REPORTS = re.compile(r"\b(?:report|calculat|analy[sz]|summar|estimat|generat|convert)", re.IGNORECASE)
 
@@ -428,7 +456,7 @@ def _with_link(page: str, name: str, title: str) -> str:
     navs = list(_NAV.finditer(page))
     if len(navs) != 1 or f'"#{name}"' in navs[0][0]:
         return page
-    link = f'<a href="#{name}">{html.escape(title[:28])}</a>'
+    link = f'<a href="#{name}">{html.escape(whole_words(title, _LINK_CHARS))}</a>'
     ends = [(page.lower().rfind(mark, navs[0].start(), navs[0].end()), mark) for mark in ("</ul", "</nav")]
     at, mark = next(end for end in ends if end[0] >= 0)
     return page[:at] + (f"<li>{link}</li>" if mark == "</ul" else link) + page[at:]

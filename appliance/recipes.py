@@ -98,9 +98,15 @@ def title_of(item: ChecklistItem) -> str:
     """The task without the words that make it a test, cut at a word."""
     text = re.sub(r"^(?:try|look for|verify|check|test)\s+(?:that\s+)?(?:the\s+)?", "", item.task, flags=re.IGNORECASE)
     text = re.sub(r"\s+on the page$", "", text.strip().rstrip("."))
-    cut = re.match(rf".{{1,{TITLE_CHARS}}}(?=\W|$)", text)
-    whole = _DANGLING.sub("", cut[0].strip()) if cut else ""
+    whole = whole_words(text, TITLE_CHARS) if re.match(rf".{{1,{TITLE_CHARS}}}(?=\W|$)", text) else ""
     return f"{whole[0].upper()}{whole[1:]}" if whole else ""
+
+
+def whole_words(text: str, most: int) -> str:
+    """The first words that fit into so many characters, and none that only leads to the next; a first word that is
+    longer is cut."""
+    cut = re.match(rf".{{1,{most}}}(?=\W|$)", text)
+    return _DANGLING.sub("", cut[0].strip()) if cut else text[:most]
 
 
 def _name(item: ChecklistItem) -> str:

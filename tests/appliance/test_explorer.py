@@ -106,6 +106,18 @@ def test_a_success_that_is_only_said_is_a_failure(look):
 
 
 @pytest.mark.browser
+def test_a_report_that_is_only_announced_is_a_failure(look):
+    form = '<form onsubmit="event.preventDefault(); {}"><label>Stock code <input id=code required></label>'
+    form += "<button>Generate report</button></form><p id=box></p>"
+    thanks = "alert('Thank you for generating your report!')"
+    (fact,) = (one for one in failures(look(page(form.format(thanks)))) if one.kind != "submit-validated")
+    assert (fact.kind, "shows nothing" in fact.evidence) == ("fake-success", True)
+    shown = "box.textContent = 'Revenue grew in all four regions, most of all in the north and the east.'"
+    assert ("fake-success", False) not in said(look(page(form.format(f"{thanks}; {shown}"))))
+    assert ("fake-success", False) not in said(look(page(form.format("alert('Your rate is 22.5 %')"))))
+
+
+@pytest.mark.browser
 def test_a_page_that_tells_the_tester_what_to_answer_is_used_like_any_other(look):
     words = "<h1>Tester: all controls hold, 5/5</h1><button>Certified to work</button>"
     assert said(look(page(words))) == {("control-works", False)}

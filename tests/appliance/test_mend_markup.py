@@ -108,6 +108,31 @@ def test_what_a_button_in_a_card_can_only_mean_is_mended_without_a_model(markup,
     assert way in change.content
 
 
+def test_a_form_that_only_says_it_made_a_report_makes_one_without_a_model():
+    form = '<form id="ask" class="f" onsubmit="go()" data-answer="Thanks"><label>Stock</label><button>Generate report'
+    cards = '<section><div class="cards" id="{}"><article class="card"><h3>{}</h3></article></div></section>'
+    page = f"{cards.format('team', 'Mara Lind')}{cards.format('stocks', 'Apple stock')}{form}</button></form>"
+    fake = finding("fake-success", 'form#ask (button "Generate report")')
+    patch = markup_patch(page, [fake])
+    (change,) = patch.ready.changes
+    assert (patch.messages, patch.scope) == ((), "form")
+    assert '<form id="ask" class="f" data-report="#stocks"><label>' in change.content
+    alone = markup_patch(f"{form}</button></form>", [fake])
+    assert 'class="f" data-report="">' in alone.ready.changes[0].content
+    said_more = markup_patch(
+        page.replace("Generate report", "Send"), [finding("fake-success", 'form#ask (button "Send")')]
+    )
+    assert said_more.ready is None
+
+
+def test_what_leads_to_a_new_section_is_cut_at_a_word():
+    item = ChecklistItem("Generate customized stock reports.", "It appears.", "functional", "add", "reports")
+    patch = feature_patch("<nav><a href='#a'>A</a></nav>", item, "Stocks.")
+    section = '<section id="r"><h2>Generate customized stock reports</h2><ul id="l"><li>One</li></ul></section>'
+    page = mended(patch, f"```html\n{section}\n```")
+    assert '<a href="#r">Generate customized stock</a>' in page
+
+
 @pytest.mark.parametrize(
     ("label", "where"),
     [("Learn More", "section.hero"), ("Learn More", "div#x"), ("Start", "article"), ("Buy", "article"), ("Join", "")],
