@@ -33,7 +33,7 @@ from sandbox.browser import Browser
 from sandbox.errors import BrowserCrashed, ScriptFailed
 from sandbox.hands import Hands, Target
 
-BUDGET_S = 10.0
+BUDGET_S = 20.0
 
 
 def explore(browser: Browser, *, budget_s: float = BUDGET_S, path: str = "/") -> Exploration:

@@ -345,7 +345,8 @@ def is_select_filter(names: Sequence[str], items: Sequence[Mapping[str, Any]]) -
 
 def expected_items(name: str, items: Sequence[Mapping[str, Any]]) -> set[str]:
     """The items that a filter of this name should leave; empty where that cannot be told."""
-    word = re.sub(r"\s*\(?\d+\)?$", "", name.strip()).lower()
+    whole = name.strip().lower()
+    word = re.sub(r"\s*\(?\d+\)?$", "", whole)  # how many there are of it
     if not word or re.fullmatch(r"(?:all|everything|any|show all|view all)(?: .*)?", word):
         return set()
     if word in ("completed", "complete", "done", "finished"):
@@ -354,6 +355,10 @@ def expected_items(name: str, items: Sequence[Mapping[str, Any]]) -> set[str]:
         item["done"] for item in items
     ):
         return {item["text"] for item in items if not item["done"]}
+    return _of_kind(whole, items) or _of_kind(word, items)  # a kind may end in a number: "Room 1"
+
+
+def _of_kind(word: str, items: Sequence[Mapping[str, Any]]) -> set[str]:
     tagged = {item["text"] for item in items if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", item["tags"].lower())}
     lined = {item["text"] for item in items if word in (line.strip().lower() for line in item["text"].splitlines())}
     return tagged or lined

@@ -471,38 +471,36 @@ class FormTrials(Walk):
                     break
         for control in selects:
             names = control.mark.options
+            if says("sort", f"{control.name} {control.about['words']}"):
+                self.sort(start, control, names[:5], lists)
+                continue
             for one in lists:
-                if says("sort", f"{control.name} {control.about['words']}"):
-                    if self.sort(start, control, names[:5], one):
-                        break
-                elif is_select_filter(names, one["items"]):
+                if is_select_filter(names, one["items"]):
                     self.filter(start, [(control, name, act_on("choose", control, name)) for name in names[:5]], one)
                     break
         filtered = {known.place for known in self.facts if known.kind == "filter-items"}
         single[:] = [one for one in single if one.place not in filtered]
 
-    def sort(self, place: Place, control: Control, names: Sequence[str], listed: Mapping[str, Any]) -> bool:
-        """Whether a choice puts the same items into another order. One that does not may find them in order already, so
-        nothing is said of it."""
-        items, where = listed["items"], listed["where"]
-        base = [item["text"] for item in items]
+    def sort(self, place: Place, control: Control, names: Sequence[str], lists: Sequence[Mapping[str, Any]]) -> None:
+        """Whether a choice puts the same items of a list into another order. One that does not may find them in order
+        already, so nothing is said of it."""
         for name in names:
             act = act_on("choose", control, name)
-
-            def trial(patient: bool, act: Act = act) -> bool | None:
-                effect = self.do(act, patient=patient)
-                if self.thrown(control.place, effect, control.subject) or not effect.done:
-                    return None
-                shown = [item["text"] for item in items_of(self.look(), where)]
-                return shown != base and sorted(shown) == sorted(base)
-
-            if self.go(place) and self.attempt(place, (), trial):
-                self.tried.add(control.key)
-                told = f'"{name}" puts the {len(base)} items into another order'
-                self.state_fact("filter-items", control.place, True, told, f"{control.subject} sort")
-                self.sequences.append((*place.acts, act))
-                return True
-        return False
+            if not self.go(place):
+                return
+            effect = self.do(act, patient=True)
+            if self.thrown(control.place, effect, control.subject) or not effect.done:
+                continue
+            now = self.look()
+            for one in lists if effect.changed else ():
+                base = [item["text"] for item in one["items"]]
+                shown = [item["text"] for item in items_of(now, one["where"])]
+                if shown != base and sorted(shown) == sorted(base):
+                    self.tried.add(control.key)
+                    told = f'"{name}" puts the {len(base)} items into another order'
+                    self.state_fact("filter-items", control.place, True, told, f"{control.subject} sort")
+                    self.sequences.append((*place.acts, act))
+                    return
 
     def filter(self, place: Place, choices: list[tuple[Control, str, Act]], listed: Mapping[str, Any]) -> None:
         items, where = listed["items"], listed["where"]

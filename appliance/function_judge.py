@@ -50,7 +50,7 @@ def grade_function(exploration: Exploration, *, asks_for_function: bool) -> Grad
 
 
 def _of_nothing(exploration: Exploration, asks_for_function: bool, unfinished: tuple[str, ...]) -> Grade:
-    if exploration.unfinished and not exploration.acts:
+    if exploration.unfinished:  # what was not tried may be there
         return Grade(None, f"not measured: {exploration.unfinished}", JUDGE, evidence=unfinished)
     if asks_for_function:
         fix = "Add the controls that the brief asks for and make them work."

@@ -60,6 +60,7 @@ _FORM = re.compile(r"(<form\b[^<>]*+>)(?:(?!<form\b).)*?</form\s*+>", re.DOTALL 
 _CONTROL = re.compile(r"<(button|a)\b[^<>]*+>(?:(?!<\1\b).)*?</\1\s*+>", re.DOTALL | re.IGNORECASE)
 _SELECT = re.compile(r"(<select\b[^<>]*+>)((?:(?!<select\b).)*?)</select\s*+>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<h[1-4]\b[^<>]*+>((?:(?!<h[1-4]\b).)*?)</h[1-4]>", re.DOTALL | re.IGNORECASE)
+_ENTRY = re.compile(r"<(article|li)\b[^<>]*+>(?:(?!<\1\b).)*?</\1\s*+>", re.DOTALL | re.IGNORECASE)
 _LIST = re.compile(
     r"""<(?:ul|ol|table|tbody|div(?=[^<>]*\bclass=["'][^"'<>]*\b(?:cards|grid|list)\b))\b[^<>]*>""", re.IGNORECASE
 )
@@ -194,7 +195,7 @@ def _with_report(page: str, form: re.Match[str]) -> MarkupPatch:
     the list whose words are most like the form's."""
     page = _with_list_names(page)
     form = next(found for found in _FORM.finditer(page) if found[0] == form[0])
-    wanted = _stems(_text(form[0]))
+    wanted = _stems(_text(" ".join((*_titles(page[: form.start()])[-1:], form[0]))))
     alike = {
         named[1]: len(wanted & _stems(_text(page[found.end() : found.end() + _LIST_CHARS].partition("</section")[0])))
         for found in _LIST.finditer(page)
@@ -375,8 +376,10 @@ def _places(page: str) -> str:
 def _read_section(patch: MarkupPatch, section: str) -> Artifact:
     """The section with ids that are still free, and a link to it in the page's navigation.
 
-    Small models copy: what comes from the example, or stands on the page already, is refused.
+    Small models copy: entries that come from the example are left out; a section that has no others, or stands on the
+    page already, is refused.
     """
+    section = _without_copies(section, patch.foreign)
     if copied := next((name for name in patch.foreign if name.lower() in section.lower()), ""):
         return Artifact(
             Build(), problems=(f"the section copies the example (“{copied}”) instead of being about the site",)
@@ -391,6 +394,14 @@ def _read_section(patch: MarkupPatch, section: str) -> Artifact:
     if name and title:
         changes.append(FileWrite(patch.path, _with_link(patch.page, name[1], title[0].capitalize())))
     return Artifact(Build(), (*changes, FileAppend(patch.path, "html", section)))
+
+
+def _without_copies(section: str, foreign: Sequence[str]) -> str:
+    entries = list(_ENTRY.finditer(section))
+    copied = [one[0] for one in entries if any(name.lower() in one[0].lower() for name in foreign)]
+    for one in copied if len(copied) < len(entries) else ():
+        section = section.replace(one, "", 1)
+    return section
 
 
 def _with_free_ids(page: str, section: str) -> str:

@@ -8,7 +8,7 @@
    <form> that nothing takes                                   does so too, or as data-add where its button adds something
    <form data-login="#area">                                   keeps accounts in this browser and then shows the area
    <form data-vote="#results">                                 counts a choice and shows all counts as bars
-   <button data-put="#cart">                                   puts the card it stands in into the cart, with a total
+   <button data-put="#cart">                                   puts its card, with what was entered there, into the cart, with a total
    <button data-open="#details">, data-toggle="#panel">        shows a box, or shows and hides it
    <button data-report="#table">                               sums a table up
    <form data-report="#facts">                                 makes a report of what was entered and of the cards in #facts that it names
@@ -58,8 +58,10 @@
       if (line) line.textContent = text;
     }
   };
+  // A label may hold its field, and that field its options.
+  const worded = (label) => [...(label?.childNodes ?? [])].filter((node) => !node.matches?.("select, textarea")).map((node) => node.textContent).join("").trim();
   const label = (field) =>
-    (field.labels?.[0]?.textContent || field.placeholder || field.ariaLabel || field.name || "Value").trim().replace(/[:*\s]+$/, "");
+    (worded(field.labels?.[0]) || field.placeholder || field.ariaLabel || field.name || "Value").trim().replace(/[:*\s]+$/, "");
   const fields = (form) => [...(form.elements ?? form.querySelectorAll("input, select, textarea"))].filter((field) => field.matches("input, select, textarea") && !/^(submit|button|reset|hidden)$/.test(field.type));
   const value = (field) => {
     if (field.type === "checkbox") return field.checked ? "yes" : "no";
@@ -391,7 +393,9 @@
     },
     put: (button) => {
       const card = cardOf(button);
-      keep(key(button.dataset.put), [...kept(key(button.dataset.put)), [titleOf(card), price(card.textContent)]]);
+      const typed = entry(card).filter(([, text]) => text).map(([name, text]) => `${name}: ${text}`).join(" · ");
+      const named = typed ? `${titleOf(card)} (${typed})` : titleOf(card);
+      keep(key(button.dataset.put), [...kept(key(button.dataset.put)), [named, price(card.textContent)]]);
       showCart(button.dataset.put);
       say(button, "Added to the cart.");
     },

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -149,6 +150,25 @@ def test_a_hundred_dialogs_and_a_way_out_do_not_stop_the_tour(look):
     ]
 
 
+CHOICE = """<label>Show <select onchange="for (const one of document.querySelectorAll('#rooms article'))
+one.hidden = this.value !== 'All' && !one.textContent.includes(this.value)"><option>All</option>{}</select></label>"""
+
+
+@pytest.mark.browser
+def test_a_kind_may_end_in_a_number(look):
+    rooms = "".join(f"<article><h3>Bed {n}</h3><p>Room {n % 2 + 1}</p></article>" for n in range(4))
+    choice = CHOICE.format("<option>Room 1</option><option>Room 2</option>")
+    facts = look(page(f"{choice}<div id=rooms>{rooms}</div>")).facts
+    assert ("filter-items", True) in {(fact.kind, fact.holds) for fact in facts}
+
+
+@pytest.mark.browser
+def test_an_order_that_changes_nothing_costs_one_act_for_each_choice_and_not_for_each_list(look):
+    lists = "".join(f"<ul><li>Ash {n}</li><li>Birch {n}</li><li>Cedar {n}</li></ul>" for n in range(8))
+    choice = "<label>Sort by <select><option>Name</option><option>Height</option></select></label>"
+    assert look(page(f"{choice}{lists}")).acts < 16
+
+
 @pytest.mark.browser
 def test_when_the_time_is_used_up_it_is_said(look):
     exploration = look(sound("shop"), budget_s=1.0)
@@ -202,6 +222,8 @@ def test_a_page_with_nothing_to_use_is_graded_only_if_the_brief_asks_for_functio
     nothing = explored(held("shows-text"))
     assert grade_function(nothing, asks_for_function=False).score is None
     assert grade_function(nothing, asks_for_function=True).score == 0
+    cut = grade_function(replace(nothing, controls=13, acts=55, unfinished="out of time"), asks_for_function=True)
+    assert (cut.score, "out of time" in cut.reason) == (None, True)
     little = grade_function(explored(held("link-works")), asks_for_function=True).score
     assert little == 2.0
     never = Exploration(unfinished="the page hung")

@@ -13,7 +13,9 @@ from rooms import LocalRooms
 
 from appliance.assets import complete
 from appliance.explorer import explore
+from appliance.explorer_facts import findings_of
 from appliance.function_judge import prove
+from appliance.mend_markup import markup_patch
 from appliance.recipes import _recipes
 from appliance.site import Site
 from appliance.steps import ChecklistItem, Exploration
@@ -232,6 +234,33 @@ def test_a_form_below_comments_has_its_entries_again(tmp_path):
         hands.click(control(hands, "Add note"))
         hands.reload()
         assert "Buy plums" in hands.view().text
+
+
+def test_a_cart_keeps_what_was_chosen_with_a_card(tmp_path):
+    sizes = "<label>Size <select><option>Small</option><option>Large</option></select></label>"
+    card = f'<article class="card"><h3>Shirt</h3><p>$12.00</p>{sizes}<button data-put="#cart">Add to cart</button>'
+    with used(tmp_path, f'<section><h2>Shop</h2>{card}</article><ul id="cart"></ul></section>') as hands:
+        hands.choose(control(hands, "Size"), "Large")
+        told = " ".join(hands.click(control(hands, "Add to cart")).added)
+    assert "Shirt (Size: Large)" in told
+
+
+FAKE = """<section><h2>Prices</h2><div class="cards" id="prices"><article class="card"><h3>Soup price</h3><p>$4</p>
+</article></div></section><section><h2>Price report</h2>
+<form onsubmit="event.preventDefault(); alert('Thank you for generating your report!')"><label>Dish
+<input required></label><button>Generate report</button></form></section>"""
+
+
+def test_a_report_that_was_only_announced_is_mended_without_a_model(site):
+    files = complete({"index.html": PAGE.format(FAKE).encode(), "style.css": STYLE.encode()}, "A kitchen.").files
+    (fake,) = findings_of(site.look(files, "A kitchen.").observation.exploration)
+    patch = markup_patch(files["index.html"].decode(), [fake])
+    (change,) = patch.ready.changes
+    mended = complete({**files, "index.html": change.content.encode()}, "A kitchen.").files
+    seen = site.look(mended, "A kitchen.").observation.exploration
+    assert "#prices" in change.content
+    assert findings_of(seen) == ()
+    assert ("submit-shows", True) in {(fact.kind, fact.holds) for fact in seen.facts}
 
 
 @pytest.mark.parametrize("attribute", ["data-report", "data-chart"])
