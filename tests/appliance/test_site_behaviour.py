@@ -260,7 +260,7 @@ def test_a_report_that_was_only_announced_is_mended_without_a_model(site):
     seen = site.look(mended, "A kitchen.").observation.exploration
     assert "#prices" in change.content
     assert findings_of(seen) == ()
-    assert ("submit-shows", True) in {(fact.kind, fact.holds) for fact in seen.facts}
+    assert ("submit-kept", True) in {(fact.kind, fact.holds) for fact in seen.facts}
 
 
 @pytest.mark.parametrize("attribute", ["data-report", "data-chart"])
