@@ -298,7 +298,16 @@ def _way_in_card(page: str, place: str, label: str) -> str:
         return f'data-put="#{carts.pop()}"' if len(carts) == 1 else ""
     if done := marked_as(label):
         return f'data-mark="{done}"'
+    if _MAKES_REPORTS.search(label) and (section := _with_report_form(page)):
+        return f'data-open="#{section}"'
     return "data-details" if _SHOWS_MORE.search(label) else ""
+
+
+def _with_report_form(page: str) -> str:
+    """The id of the section where a report can be asked for; empty where there is none."""
+    at = page.find("<form data-report=")
+    before = [found[1] for found in re.finditer(r"""<section\b[^<>]*\bid=["']([\w-]+)["']""", page[: max(at, 0)])]
+    return before[-1] if before else ""
 
 
 def _select_patch(page: str, finding: Finding) -> MarkupPatch | None:

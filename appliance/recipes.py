@@ -106,7 +106,7 @@ def whole_words(text: str, most: int) -> str:
     """The first words that fit into so many characters, and none that only leads to the next; a first word that is
     longer is cut."""
     cut = re.match(rf".{{1,{most}}}(?=\W|$)", text)
-    return _DANGLING.sub("", cut[0].strip()) if cut else text[:most]
+    return _DANGLING.sub("", cut[0].strip(" :,;-")) if cut else text[:most]
 
 
 def _name(item: ChecklistItem) -> str:

@@ -412,6 +412,7 @@
         box.showModal();
         return;
       }
+      if (!box.hidden && box.id) location.hash = box.id; // in view or not, that is where one is now
       box.hidden = false;
       box.scrollIntoView({ block: "nearest" });
     },

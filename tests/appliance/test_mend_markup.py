@@ -4,7 +4,7 @@ import pytest
 
 from appliance.changes import apply_changes
 from appliance.mend_markup import feature_patch, markup_patch, read_markup
-from appliance.recipes import opening, recipe
+from appliance.recipes import opening, recipe, whole_words
 from appliance.steps import ChecklistItem, Finding
 
 PAGE = """<!doctype html><html><body>
@@ -103,6 +103,11 @@ def test_dead_controls_that_read_alike_are_mended_together_and_offered_no_single
         ("<button>Follow</button>", 'button "Follow" in li', '<button data-mark="Following">Follow<'),
         ("<button>Join now</button>", 'button "Join now" in div.card.wide', '<button data-mark="Joined">Join now<'),
         ('<button data-open="#no">See all</button>', 'button "See all" in tr', "<button data-details>See all<"),
+        (
+            "<button>Generate Report</button><section id='ask'><form data-report='#f'></form></section>",
+            'button "Generate Report" in article',
+            '<button data-open="#ask">Generate Report<',
+        ),
         ("<button>Buy</button><i data-put='#c'></i>", 'button "Buy" in article', '<button data-put="#c">Buy<'),
     ],
 )
@@ -136,6 +141,7 @@ def test_what_leads_to_a_new_section_is_cut_at_a_word():
     section = '<section id="r"><h2>Generate customized stock reports</h2><ul id="l"><li>One</li></ul></section>'
     page = mended(patch, f"```html\n{section}\n```")
     assert '<a href="#r">Generate customized stock</a>' in page
+    assert whole_words("Basic stock information: more", 28) == "Basic stock information"
 
 
 @pytest.mark.parametrize(

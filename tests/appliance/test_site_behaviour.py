@@ -263,6 +263,14 @@ def test_a_report_that_was_only_announced_is_mended_without_a_model(site):
     assert ("submit-kept", True) in {(fact.kind, fact.holds) for fact in seen.facts}
 
 
+def test_what_opens_a_section_in_sight_leads_there(site):
+    body = '<article class="card"><h3>Costs</h3><button data-open="#kinds">Generate report</button></article>'
+    page = PAGE.format(body + _recipes()["filter"])
+    files = complete({"index.html": page.encode(), "style.css": STYLE.encode()}, "A kitchen.").files
+    facts = site.look(files, "A kitchen.").observation.exploration.facts
+    assert [fact.holds for fact in facts if fact.place.startswith('button "Generate report"')] == [True]
+
+
 @pytest.mark.parametrize("attribute", ["data-report", "data-chart"])
 def test_a_report_on_a_table_draws_its_numbers(tmp_path, attribute):
     table = _recipes()["report"].replace(" data-chart", "").replace("data-report", attribute)
