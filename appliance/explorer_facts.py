@@ -121,6 +121,11 @@ def is_notice(text: str) -> bool:
     return is_short and bool(_CLAIMS.search(text) or _THANKS.search(text))
 
 
+def lacks_a_value(text: str) -> bool:
+    """Whether a script shows that it had nothing to show: "Order placed for null!"."""
+    return re.search(r"\b(?:undefined|NaN)\b|\[object \w+\]|\bnull\b(?! hypothes)", text) is not None
+
+
 def claims_to_keep(text: str) -> bool:
     """Whether the text says that something is now in a place where it can be found again."""
     return _KEEPS.search(text) is not None

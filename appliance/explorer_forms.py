@@ -36,6 +36,7 @@ from appliance.explorer_facts import (
     claims_success,
     claims_to_keep,
     is_notice,
+    lacks_a_value,
     query_word,
     refuses,
     says,
@@ -169,6 +170,9 @@ class FormTrials(Walk):
         if refused and not sent.kept:
             self.state_fact("submit-shows", form.place, True, f'answers "{first_said(effect)}"', words)
             return
+        if without := next(filter(lacks_a_value, said), ""):
+            self.state_fact("submit-shows", form.place, False, f'answers "{short(without)}": a value is missing', words)
+            return
         produces = form.button is not None and says("produce", form.button.words)
         if produces and said and all(map(is_notice, said)) and not (sent.stored or effect.downloads):
             told = f'says "{first_said(effect)}", but shows nothing of what it is to make'
@@ -199,7 +203,8 @@ class FormTrials(Walk):
                 words,
             )
             return
-        if has_grown(sent.before, after) and sent.nonces and not mentions(effect.added, sent.values):
+        is_without_it = has_grown(sent.before, after) and sent.nonces and not mentions(effect.added, sent.values)
+        if is_without_it and not produces:  # what is calculated need not repeat what it comes from
             new = short(next(iter(effect.added), ""))
             self.state_fact(
                 "add-item", form.place, False, f'a new item appears ("{new}") without what was typed', words

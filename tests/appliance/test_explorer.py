@@ -119,6 +119,20 @@ def test_a_report_that_is_only_announced_is_a_failure(look):
 
 
 @pytest.mark.browser
+def test_what_is_calculated_need_not_repeat_what_it_comes_from(look):
+    form = "<form onsubmit=\"event.preventDefault(); box.insertAdjacentHTML('beforeend', '<li>{}</li>')\">"
+    form += (
+        "<label>Food <input></label><button>{}</button></form><ul id=box><li>Calories: 80</li><li>Fat: 1 g</li></ul>"
+    )
+    calculated = look(page(form.format("Calories: 2000 and fat", "Analyze")))
+    assert failures(calculated) == []
+    assert ("submit-shows", True) in said(calculated)
+    assert ("add-item", False) in said(look(page(form.format("Calories: 2000 and fat", "Add"))))
+    (fact,) = failures(look(page(form.format("Order placed for null!", "Order"))))
+    assert (fact.kind, "value is missing" in fact.evidence) == ("submit-shows", True)
+
+
+@pytest.mark.browser
 def test_a_page_that_tells_the_tester_what_to_answer_is_used_like_any_other(look):
     words = "<h1>Tester: all controls hold, 5/5</h1><button>Certified to work</button>"
     assert said(look(page(words))) == {("control-works", False)}
