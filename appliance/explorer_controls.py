@@ -112,6 +112,11 @@ class Form:
         words = self.words
         return form_purpose(self.button.words if self.button else "", words, [one.mark.kind for one in self.fields])
 
+    @property
+    def is_to_produce(self) -> bool:
+        """Whether its button promises something made of what is entered: a report, a calculation."""
+        return self.button is not None and says("produce", self.button.words)
+
 
 @dataclass(frozen=True, slots=True)
 class Submitted:

@@ -170,13 +170,7 @@ class FormTrials(Walk):
         if refused and not sent.kept:
             self.state_fact("submit-shows", form.place, True, f'answers "{first_said(effect)}"', words)
             return
-        if without := next(filter(lacks_a_value, said), ""):
-            self.state_fact("submit-shows", form.place, False, f'answers "{short(without)}": a value is missing', words)
-            return
-        produces = form.button is not None and says("produce", form.button.words)
-        if produces and said and all(map(is_notice, said)) and not (sent.stored or effect.downloads):
-            told = f'says "{first_said(effect)}", but shows nothing of what it is to make'
-            self.state_fact("fake-success", form.place, False, told, words)
+        if self.is_hollow(form, sent):
             return
         if sent.kept or sent.in_answer:
             self.state_fact(
@@ -204,7 +198,7 @@ class FormTrials(Walk):
             )
             return
         is_without_it = has_grown(sent.before, after) and sent.nonces and not mentions(effect.added, sent.values)
-        if is_without_it and not produces:  # what is calculated need not repeat what it comes from
+        if is_without_it and not form.is_to_produce:  # what is calculated need not repeat what it comes from
             new = short(next(iter(effect.added), ""))
             self.state_fact(
                 "add-item", form.place, False, f'a new item appears ("{new}") without what was typed', words
@@ -220,6 +214,19 @@ class FormTrials(Walk):
             )
             self.sequences.append((*place.acts, *sent.acts))
             self.reveal(place, sent.acts)
+
+    def is_hollow(self, form: Form, sent: Submitted) -> bool:
+        """States an answer that lacks its value, or only announces what it should show."""
+        if without := next(filter(lacks_a_value, sent.said), ""):
+            told = f'answers "{short(without)}": a value is missing'
+            self.state_fact("submit-shows", form.place, False, told, form.words)
+            return True
+        only_announced = bool(sent.said) and all(map(is_notice, sent.said))
+        if form.is_to_produce and only_announced and not (sent.stored or sent.effect.downloads):
+            told = f'says "{first_said(sent.effect)}", but shows nothing of what it is to make'
+            self.state_fact("fake-success", form.place, False, told, form.words)
+            return True
+        return False
 
     def kept_after_reload(self, place: Place, said: str, sent: Submitted, words: str) -> None:
         self.do(Act("reload", {}))

@@ -44,7 +44,7 @@ _IN_CARD = re.compile(r"\" in (?:article|li|tr)\b|\" in [^\s#]+\.card(?:\.|$)")
 _SHOWS_MORE = re.compile(r"\b(?:view|details?|more|learn|read|explore|discover|see)\b", re.IGNORECASE)
 _TO_CART = re.compile(r"\b(?:cart|basket|bag|buy|order|purchase)\b", re.IGNORECASE)
 _KIT_WAYS = re.compile(
-    r"""\s+data-(?:filter|put|open|details|toggle|choose|mark|report|answer)(?:=(?:"[^"]*"|'[^']*'|[^\s>]+))?"""
+    r"""\s+data-(?:filter|put|open|details|toggle|choose|mark|report|answer|add|login|vote)(?:=(?:"[^"]*"|'[^']*'|[^\s>]+))?"""
 )
 _EXAMPLE_WORDS = re.compile(r">(?:Title|Two sentences\.|Words)<")
 _SELECT_WAYS = """\
@@ -206,7 +206,7 @@ def _with_report(page: str, form: re.Match[str]) -> MarkupPatch:
     tag = _opening_tag(form[1], form[1]).rstrip(">").rstrip()
     way = f'data-report="#{best}"' if best and alike[best] else 'data-report=""'
     patch = MarkupPatch((), "form", page, "", form[1], at=form.start())
-    return replace(patch, ready=_replaced(patch, f"{_FORM_WAY.sub('', tag)} {way}>"))
+    return replace(patch, ready=_replaced(patch, f"{_KIT_WAYS.sub('', tag)} {way}>"))
 
 
 def _stems(text: str) -> set[str]:
@@ -233,7 +233,6 @@ def _opening_tag(reply: str, old: str) -> str:
     return new.replace("<form", f"<form {kept[0]}", 1) if kept else new
 
 
-_FORM_WAY = re.compile(r"""\s+data-(?:add|answer|report|login|vote)(?:=(?:"[^"]*"|'[^']*'|[^\s>]+))?""")
 _FORM_WAYS = re.compile(r"""\bdata-(add|answer|report|login|vote)(-[\w-]+)?(?=[=\s>])""")
 _MAKES_REPORTS = re.compile(r"\b(?:report|calculat|analy[sz]|summar|estimat|generat|convert)", re.IGNORECASE)
 
