@@ -22,9 +22,19 @@ from appliance.context import ContextFull, Turn, conversation
 from appliance.decide import Rules, is_error, lineage, merit
 from appliance.errors import is_missing_part
 from appliance.feedback import feedback
-from appliance.findings import CHECKLIST, EMPTY_SECTION, describe, finding_key, item_number, promised_item
+from appliance.findings import (
+    BARE,
+    CHECKLIST,
+    EMPTY_SECTION,
+    bare_entries,
+    describe,
+    finding_key,
+    item_number,
+    promised_item,
+)
 from appliance.grading import Judges
 from appliance.mend import PAGE, AnyPatch, mend_messages, read_patch
+from appliance.mend_facts import FactsPatch
 from appliance.mend_markup import MarkupPatch, feature_patch
 from appliance.profiles import Profile
 from appliance.reference import as_the_reference_keeps
@@ -209,7 +219,7 @@ class _Loop:
 
     def _repaired(self, n: int, patch: AnyPatch) -> tuple[Artifact, Usage]:
         """What the model makes of it, or what needs no model."""
-        if isinstance(patch, MarkupPatch) and patch.ready:
+        if isinstance(patch, MarkupPatch | FactsPatch) and patch.ready:
             return patch.ready, Usage()
         record = self.writer.reply(n, patch.messages, patch.start, REPAIR_TOKENS)
         return read_patch(patch, record.reply, cut=record.finish == "length"), usage_of(record)
@@ -377,9 +387,16 @@ class _Loop:
         by = "" if patch.messages else ", no model"
         aim = f"repair ({patch.scope}{by}): {describe(finding)}"[:300]
         step = self._step(n, "repair", before.n, look, usage, began, aim)
-        kept = _is_sound(step, before) and self._is_better(step, before, look)
+        better = self._adds_facts(step, before) if finding.kind == BARE else self._is_better(step, before, look)
+        kept = better and _is_sound(step, before)
         step = replace(step, verdict="kept" if kept else "rejected", finding_key=finding_key(finding))
         self._store(step, look, tip=n if kept else before.n)
+
+    def _adds_facts(self, step: Step, before: Step) -> bool:
+        """No grade counts what entries tell, so here nothing may fall and fewer of them may be bare."""
+        audits = (step.observation.audit, before.observation.audit)
+        left, were = (len(bare_entries(audit)) if audit else 0 for audit in audits)
+        return left < were and merit(step, self.parts.rules) >= merit(before, self.parts.rules)
 
     def _is_better(self, step: Step, before: Step, look: Look) -> bool:
         """Both scores together must rise; where looks are compared in pairs, that decides instead of their grades."""

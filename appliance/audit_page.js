@@ -172,6 +172,12 @@ const isFigure = (el) => {
   }
 };
 
+// An entry of a list with its own heading and something to read, and no figure anywhere in it.
+const isBare = (heading, level) => {
+  const entry = level > 2 && level < 7 && heading.closest("article, li, .card, .cards > *, .grid > *");
+  return Boolean(entry) && !/\d/.test(entry.textContent) && !entry.querySelector("form, input, select, textarea, table, h1, h2");
+};
+
 // Headings in reading order, each with the amount of what stands below it up to the next one of its rank.
 const outlineFacts = (shown) => {
   const found = [];
@@ -194,7 +200,7 @@ const outlineFacts = (shown) => {
     one.blocks += one.controls + within("canvas, svg, img");
     one.figures = all("canvas, svg").filter((el) => isFigure(el) && after(one.el, el) && (!next || after(el, next))).length;
   }
-  return found.slice(0, 120).map(({ level, text, chars, blocks, controls, figures }) => ({ level, text, chars, blocks, controls, figures }));
+  return found.slice(0, 120).map(({ el, level, text, chars, blocks, controls, figures }) => ({ level, text, chars, blocks, controls, figures, bare: chars > 0 && isBare(el, level) }));
 };
 
 // A section that is announced and holds nothing, and nothing that a script could fill. A banner may be a heading alone.

@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterable, Sequence
 
 from appliance.explorer_facts import findings_of
-from appliance.steps import ChecklistItem, Finding, Observation, Severity
+from appliance.recipes import facts_of
+from appliance.steps import Audit, ChecklistItem, Finding, Observation, Severity
 
 CHECKLIST = "checklist"
 """Kind of the finding that a checklist item does not hold; its place is `item` and the item's number."""
 
 EMPTY_SECTION = "empty-section"
 NUMBERED = "numbered-name"
+BARE = "bare-entries"
+"""Entries of a list that tell nothing exact: no fault that costs anything, a wish."""
 
 _ORDER = (
     "http-status",
@@ -66,6 +69,30 @@ def all_findings(observation: Observation, items: Sequence[ChecklistItem]) -> li
             severity: Severity = "minor" if open_question else "serious"
             found.append(Finding(CHECKLIST, f"item {verdict.item}", f"{item.task} ({verdict.evidence})", severity))
     return by_urgency(dict.fromkeys(found))
+
+
+def bare_entries(audit: Audit) -> list[tuple[str, str]]:
+    """(heading of the list, heading of the entry) of each, in the page's order."""
+    lists = {heading.text: heading for heading in audit.outline if not heading.bare}
+    found, above = [], ""
+    for heading in audit.outline:
+        if heading.bare and above and heading.level > lists[above].level:
+            found.append((above, heading.text))
+        elif not heading.bare and heading.level < 4:
+            above = heading.text
+    return found
+
+
+def bare_lists(audit: Audit) -> list[Finding]:
+    """Lists of which two entries at least have a name and say nothing exact, though such things have it."""
+    entries = [(title, name) for title, name in bare_entries(audit) if facts_of(title)]
+    return [
+        Finding(
+            BARE, title, f"{len(names)} entries tell no figure, no price, date or number: {', '.join(names)}", "minor"
+        )
+        for title in dict.fromkeys(title for title, _ in entries)
+        if len(names := [name for above, name in entries if above == title]) > 1
+    ]
 
 
 def item_number(finding: Finding) -> int:

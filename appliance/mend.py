@@ -12,7 +12,8 @@ from typing import Literal
 
 from appliance import prompts
 from appliance.artifact import parse_artifact, parse_patch
-from appliance.findings import NUMBERED, describe
+from appliance.findings import BARE, NUMBERED, describe
+from appliance.mend_facts import FactsPatch, facts_patch, read_facts
 from appliance.mend_markup import RAW_ELEMENT, MarkupPatch, markup_patch, read_markup, used_patch
 from appliance.mend_words import FILLER, WordsPatch, read_words, words_patch
 from appliance.steps import Artifact, Build, FileAppend, Files, FileWrite, Finding
@@ -46,7 +47,7 @@ class Patch:
     after: str = ""
 
 
-AnyPatch = Patch | MarkupPatch | WordsPatch
+AnyPatch = Patch | MarkupPatch | WordsPatch | FactsPatch
 
 
 def mend_messages(files: Files, findings: Sequence[Finding], brief: str, *, again: bool = False) -> AnyPatch:
@@ -56,6 +57,8 @@ def mend_messages(files: Files, findings: Sequence[Finding], brief: str, *, agai
     if kind == "suggestion":
         messages = prompts.more_content(_markup(page), brief, problem)
         return Patch(messages, "content", start="```html\n<section", before=page)
+    if kind == BARE:
+        return facts_patch(page, findings[0], brief)
     if kind in (FILLER, NUMBERED) and (words := words_patch(page, findings, brief)):
         return words
     if kind in _SCRIPT_KINDS:
@@ -118,6 +121,8 @@ def read_patch(patch: AnyPatch, reply: str, *, cut: bool) -> Artifact:
     """The repair as an Artifact. A cut-off script is refused: half a script is worse than the old one."""
     if isinstance(patch, WordsPatch):
         return read_words(patch, reply, cut=cut)
+    if isinstance(patch, FactsPatch):
+        return read_facts(patch, reply, cut=cut)
     if isinstance(patch, MarkupPatch):
         return read_markup(patch, reply, cut=cut)
     if patch.scope == "content" and _repeats(patch.before, reply):

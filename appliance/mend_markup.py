@@ -15,7 +15,7 @@ from appliance import prompts
 from appliance.artifact import parse_patch, unescaped
 from appliance.checklist_check import stem
 from appliance.findings import describe
-from appliance.recipes import examples_own, marked_as, opening, recipe, title_of, whole_words
+from appliance.recipes import done_by, examples_own, marked_as, opening, recipe, title_of, whole_words
 from appliance.steps import Artifact, Build, Change, ChecklistItem, FileAppend, FileWrite, Finding
 from models.chat import ChatMessage
 
@@ -57,6 +57,7 @@ RAW_ELEMENT = re.compile(r"<(style|script)\b(?:(?!<\1\b).)*?</\1\s*+>", re.DOTAL
 _SCRIPT = re.compile(r"<script\b(?:(?!<script\b).)*?</script\s*+>", re.DOTALL)
 _NAV = re.compile(r"<nav\b(?:(?!<nav\b).)*?</nav\s*+>", re.DOTALL | re.IGNORECASE)
 _FORM = re.compile(r"(<form\b[^<>]*+>)(?:(?!<form\b).)*?</form\s*+>", re.DOTALL | re.IGNORECASE)
+_SECTION = re.compile(r"<section\b[^<>]*+>(?:(?!<section\b).)*?</section\s*+>", re.DOTALL | re.IGNORECASE)
 _CONTROL = re.compile(r"<(button|a)\b[^<>]*+>(?:(?!<\1\b).)*?</\1\s*+>", re.DOTALL | re.IGNORECASE)
 _SELECT = re.compile(r"(<select\b[^<>]*+>)((?:(?!<select\b).)*?)</select\s*+>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<h[1-4]\b[^<>]*+>((?:(?!<h[1-4]\b).)*?)</h[1-4]>", re.DOTALL | re.IGNORECASE)
@@ -100,7 +101,7 @@ def feature_patch(page: str, item: ChecklistItem, brief: str) -> MarkupPatch:
 def _without_thin_section(page: str, item: ChecklistItem) -> str:
     """Small models announce a section and leave it empty: a heading, a comment, nothing to read or to use."""
     wanted = {stem(word) for word in re.findall(r"\w{3,}", (item.subject or title_of(item)).lower())}
-    for found in re.finditer(r"<section\b[^<>]*+>(?:(?!<section\b).)*?</section\s*+>", page, re.DOTALL | re.IGNORECASE):
+    for found in _SECTION.finditer(page):
         body = re.sub(r"<!--.*?(?:-->|\Z)", "", found[0], flags=re.DOTALL)
         named = {stem(word) for title in _titles(body)[:1] for word in re.findall(r"\w{3,}", title.lower())}
         rest = re.sub(r"<h[1-4]\b(?:(?!<h[1-4]\b).)*?</h[1-4]\s*+>", "", body, flags=re.DOTALL | re.IGNORECASE)
@@ -297,9 +298,22 @@ def _way_in_card(page: str, place: str, label: str) -> str:
         return f'data-put="#{carts.pop()}"' if len(carts) == 1 else ""
     if done := marked_as(label):
         return f'data-mark="{done}"'
+    if done := done_by(label):
+        form = _section_with_form(page, label)
+        return f'data-open="#{form}"' if form else f'data-mark="{done}"'
     if _MAKES_REPORTS.search(label) and (section := _with_report_form(page)):
         return f'data-open="#{section}"'
     return "data-details" if _SHOWS_MORE.search(label) else ""
+
+
+def _section_with_form(page: str, label: str) -> str:
+    """The id of the section with a form that shares a word with the button; empty where there is none."""
+    wanted = _stems(label)
+    for found in _SECTION.finditer(page):
+        named, form = re.search(r"""^<section\b[^<>]*\bid=["']([\w-]+)["']""", found[0]), _FORM.search(found[0])
+        if named and form and wanted & _stems(" ".join((*_titles(found[0])[:1], _text(form[0])))):
+            return named[1]
+    return ""
 
 
 def _with_report_form(page: str) -> str:

@@ -122,6 +122,18 @@ def repair_words(brief: str, asked: str) -> tuple[ChatMessage, ...]:
     return _repair(fill("page.repair.words", brief=brief, asked=asked), "page.repair.words.system")
 
 
+def repair_facts(brief: str, title: str, labels: Sequence[str], asked: str) -> tuple[ChatMessage, ...]:
+    """Ask for lines of facts for the entries of a list; small models keep to a form that they see once answered."""
+    return (
+        ChatMessage("system", fill("page.repair.facts.system")),
+        ChatMessage("user", fill("page.repair.facts.example")),
+        ChatMessage("assistant", fill("page.repair.facts.answer")),
+        ChatMessage(
+            "user", fill("page.repair.facts", brief=brief, title=title, labels=" and ".join(labels), asked=asked)
+        ),
+    )
+
+
 def repair_piece(name: Literal["form", "control", "nav"], **values: str) -> tuple[ChatMessage, ...]:
     """Ask for one piece of markup anew."""
     return _repair(fill(f"page.repair.{name}", **values))

@@ -44,6 +44,31 @@ _MARKS = (
     (r"", "Join", "Joined"),
 )
 """Words of the task, what the button says, what it says once it was pressed."""
+_DEEDS = (
+    (r"\bregist|\bsign(?:ing)? up", "Registered"),
+    (r"\bbook\b|\bbooking\b|\breserv", "Booked"),
+    (r"\benrol", "Enrolled"),
+    (r"\bapply\b", "Applied"),
+    (r"\brequest\b|\binquire\b|\benquire\b", "Requested"),
+)
+"""What a visitor does with one of several things, and what it is then."""
+_FACTS = (
+    (r"\bstocks?\b|\bshares?\b|\bmarkets?\b|\bcompan(?:y|ies)", ("Code", "Price")),
+    (r"\bpolic(?:y|ies)|\binsur|\bclaims?\b|\bloans?\b|\bcontracts?\b|\bregulation", ("Number", "Valid from")),
+    (r"\borders?\b|\binvoices?\b|\bpayments?\b|\bapplications?\b|\btickets?\b", ("Number", "Amount")),
+    (r"\bevents?\b|\bconcert|\bcourses?\b|\bclass(?:es)?\b|\bworkshop|\bpromotions?\b|\bexhibition", ("Date", "Price")),
+    (r"\bmenus?\b|\bdish|\bcocktails?\b|\bdrinks?\b|\bproducts?\b|\bmeals?\b|\bshop", ("Price", "Size")),
+    (r"\brecipes?\b|\bingredients?\b|\bfoods?\b|\bnutrition", ("Calories", "Protein")),
+    (r"\bhouses?\b|\bapartments?\b|\bpropert|\brooms?\b|\bhotels?\b", ("Price", "Area")),
+    (r"\bcars?\b|\bvehicles?\b|\bbikes?\b", ("Price", "Year")),
+    (r"\bservices?\b|\bpackages?\b|\btreatments?\b|\btours?\b|\btrips?\b", ("Price", "Duration")),
+    (r"\bcustomers?\b|\bclients?\b|\bmembers?\b|\bpatients?\b|\busers?\b", ("Phone", "Since")),
+    (r"\bteam\b|\bstaff\b|\bbarbers?\b|\bdoctors?\b|\bteachers?\b|\bagents?\b", ("Phone", "Experience")),
+    (r"\bposts?\b|\barticles?\b|\bnews\b|\bpoems?\b|\bpoetry\b|\bdiscussions?\b|\bblog", ("Author", "Date")),
+    (r"\bprojects?\b|\bworks?\b|\bportfolio\b|\bdesigns?\b", ("Client", "Year")),
+)
+"""What a list is about, and what its visitors look for. A small model that is told no labels takes any."""
+_ABOUT_THE_SITE = re.compile(r"\b(?:welcome|about|overview|features?|why|how)\b", re.IGNORECASE)
 _BY_PROOF = {"persist": "add", "delete": "add", "shows-text": "shows", "colour": "shows"}
 
 
@@ -81,6 +106,11 @@ def marked_as(label: str) -> str:
     return next(named, _MARKS[-1][2] if re.search(r"\bjoin\b", label.lower()) else "")
 
 
+def done_by(label: str) -> str:
+    """What a thing is once somebody pressed its button of these words, for deeds that a form may ask more for."""
+    return next((done for words, done in _DEEDS if re.search(words, label, re.IGNORECASE)), "")
+
+
 def opening(item: ChecklistItem, taken: Collection[str]) -> str:
     """How the new section begins, up to the first words that are the model's own: a small model that is given the
     attribute keeps to it. Where the page has a heading of that name already, the section gets one of its own."""
@@ -116,6 +146,12 @@ def _name(item: ChecklistItem) -> str:
         return item.proof
     named = next((name for name, words in _BY_WORDS if re.search(words, text)), "")
     return named or _BY_PROOF.get(item.proof, item.proof if item.proof in known else "shows")
+
+
+def facts_of(title: str) -> tuple[str, ...]:
+    """The two labels that fit what the heading names first; empty where it names nothing that has such facts."""
+    found = [(match.start(), labels) for words, labels in _FACTS if (match := re.search(words, title, re.IGNORECASE))]
+    return min(found)[1] if found and not _ABOUT_THE_SITE.search(title) else ()
 
 
 def examples_own(example: str) -> tuple[str, ...]:

@@ -212,6 +212,8 @@ class Heading:
     """Buttons and fields."""
     figures: int = 0
     """Charts and other drawings that are no icons."""
+    bare: bool = False
+    """The heading of a list's entry whose text, hidden parts included, holds no figure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.decide import Rules, best_step, decide, lineage, merit, shows_page
-from appliance.findings import CHECKLIST, EMPTY_SECTION, all_findings, finding_key
+from appliance.findings import CHECKLIST, EMPTY_SECTION, all_findings, bare_lists, finding_key
 from appliance.profiles import Profile
 from appliance.steps import Backtrack, ChecklistItem, Continue, Finding, Step, Stop
 
@@ -116,11 +116,18 @@ def next_findings(steps: Sequence[Step], tip: int, items: Sequence[ChecklistItem
     findings = _known_faults(steps, tip, items)
     first = next((finding for finding in findings if tried[finding_key(finding)] < TRIES_PER_FINDING), None)
     if first is None:
-        return () if findings else _wish(steps, tip, tried)
+        return _facts_wish(steps, tip, tried) or (() if findings else _wish(steps, tip, tried))
     if first.kind in (CHECKLIST, EMPTY_SECTION):  # each is a section of its own
         return (first,)
     alike = [finding for finding in findings if finding.kind == first.kind and finding != first]
     return (first, *alike[: ALIKE_AT_ONCE - 1])
+
+
+def _facts_wish(steps: Sequence[Step], tip: int, tried: Counter[str]) -> tuple[Finding, ...]:
+    """A list whose entries tell nothing exact."""
+    audit = next(step for step in steps if step.n == tip).observation.audit
+    lists = bare_lists(audit) if audit else []
+    return next(((one,) for one in lists if tried[finding_key(one)] < TRIES_PER_FINDING), ())
 
 
 def _wish(steps: Sequence[Step], tip: int, tried: Counter[str]) -> tuple[Finding, ...]:

@@ -108,6 +108,16 @@ def test_dead_controls_that_read_alike_are_mended_together_and_offered_no_single
             'button "Generate Report" in article',
             '<button data-open="#ask">Generate Report<',
         ),
+        (
+            "<button>Book Service</button>",
+            'button "Book Service" in div.card',
+            '<button data-mark="Booked">Book Service<',
+        ),
+        (
+            "<button>Register</button><section id='in'><h2>Register here</h2><form><input></form></section>",
+            'button "Register" in article',
+            '<button data-open="#in">Register<',
+        ),
         ("<button>Buy</button><i data-put='#c'></i>", 'button "Buy" in article', '<button data-put="#c">Buy<'),
     ],
 )
