@@ -33,13 +33,14 @@ from sandbox.browser import Browser
 from sandbox.errors import BrowserCrashed, ScriptFailed
 from sandbox.hands import Hands, Target
 
-BUDGET_S = 20.0
+BUDGET_S = 40.0
 
 
 def explore(browser: Browser, *, budget_s: float = BUDGET_S, path: str = "/") -> Exploration:
     """Uses the page at `path` and the pages it leads to. Leaves the browser there, at desktop width, nothing stored.
 
-    The time is looked at before each act; one act takes 3 seconds at most, a page that hangs 6.
+    Acts are counted (`ACTS_MAX`), and the time is looked at before each; one act takes 3 seconds at most, a page that
+    hangs 6.
     """
     began = time.monotonic()
     with Hands(browser, QUICK) as hands:
@@ -80,8 +81,8 @@ class Tour(ControlTrials):
             self.phone(path)
             self.visit_all()
             self.last()
-        except OutOfTime:
-            self.notes.append(f"the time was used up after {len(self.tried & self.seen)} of {len(self.seen)} controls")
+        except OutOfTime as out:
+            self.notes.append(f"{out} used up after {len(self.tried & self.seen)} of {len(self.seen)} controls")
         except BrowserCrashed:
             self.notes.append(f"the page hung or its tab died at: {self.doing}")
         except ScriptFailed as failed:

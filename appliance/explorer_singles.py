@@ -48,6 +48,8 @@ PARTS_OF_A_DATE = 8
 """The Tab key goes through the parts of a date and a time, and to the button beside them."""
 NEEDS_WORK = re.compile(r"\b(?:undo|redo|delete|remove|erase|new)\b", re.IGNORECASE)
 BY_HAND = re.compile(r"\b(?:clear|add)\b", re.IGNORECASE)
+WRITES = re.compile(r"\b(?:post|publish|reply|comment|write|message)\b", re.IGNORECASE)
+"""What needs words of the visitor's own: a copy of the card is no post."""
 ALL = re.compile(r"(?:show )?(?:all|everything)", re.IGNORECASE)
 
 
@@ -153,7 +155,7 @@ class ControlTrials(FormTrials):
         self.worked.append((place, one, (act,)))
         if len(place.acts) < 2:
             self.sequences.append((*place.acts, act))
-        if says("add", one.words) and one.about["item"]:
+        if says("add", one.words) and one.about["item"] and not WRITES.search(one.words):
             self.added_from_item(one, before, after)
         box = after["modal"]
         if box is not None and before["modal"] is None:

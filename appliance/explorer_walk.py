@@ -47,6 +47,9 @@ EDITED = QUICK.prompt_answer
 
 PLACES_MAX = 24
 
+ACTS_MAX = 140
+"""What twenty seconds are enough for on two free cores. Counted, so that what else a machine does changes no grade."""
+
 TWINS_MAX = 4
 
 LOGIN = {"email": "admin@example.com", "password": "admin123456", "text": "admin"}
@@ -64,7 +67,7 @@ try { for (const one of await indexedDB.databases()) indexedDB.deleteDatabase(on
 
 
 class OutOfTime(Exception):
-    """The time given is used up."""
+    """The acts or the time given are used up."""
 
 
 @dataclass(slots=True)
@@ -123,8 +126,10 @@ class Walk:
         return True
 
     def check_time(self) -> None:
+        if self.acts >= ACTS_MAX:
+            raise OutOfTime(f"{ACTS_MAX} acts were")
         if time.monotonic() > self.until:
-            raise OutOfTime
+            raise OutOfTime("the time was")
 
     def do(self, act: Act, *, patient: bool = False) -> Effect:
         self.check_time()

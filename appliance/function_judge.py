@@ -106,10 +106,16 @@ def _by_facts(item: ChecklistItem, facts: Sequence[Fact]) -> tuple[Answer, str]:
     return ("NO" if len(failed) == len(about) else "PARTIAL"), _line(failed[0])
 
 
+_ANSWERS = re.compile(r"\brepl(?:y|ies)|\bcomment", re.IGNORECASE)
+"""What is said to something that stands there is not what stands there: a post is no reply."""
+
+
 def _is_meant(item: ChecklistItem, fact: Fact) -> bool:
     """By the item's subject, else by a word of its task: a newsletter that works says nothing of ordering tickets."""
     words = word_set(f"{fact.subject} {fact.place}")
     if item.proof == "filter" and speaks_of_order(item.task) != speaks_of_order(fact.place):
+        return False
+    if _ANSWERS.search(item.task) and not _ANSWERS.search(f"{fact.subject} {fact.place}"):
         return False
     if item.subject or item.proof == "navigate":
         return all(_is_among(word, words) for word in word_set(item.subject))

@@ -29,6 +29,8 @@ _LIST_CHARS = 1500
 _FILLED = re.compile(  # an id may be filled by a script
     r"\bid=|<(?:form|button|input|select|textarea|table|img|svg|canvas|video|audio|iframe)\b", re.IGNORECASE
 )
+_INLINE = re.compile(r"""\s+on(?:submit|click)=(?:"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
+_USABLE = re.compile(r"<(?:form|button|input)\b[^<>]*+>", re.IGNORECASE)
 _USED = re.compile(r"\(when (.*) is used\)")
 _WAYS = """\
 - <button data-open="#more">Words</button><dialog id="more"><h3>Title</h3><p>Two sentences.</p></dialog> shows more
@@ -133,7 +135,24 @@ def used_patch(page: str, finding: Finding) -> MarkupPatch | None:
     if used is None:
         return None
     place = replace(finding, place=used[1])
-    return _form_patch(page, place, describe(finding)) if "form" in used[1] else _control_patch(page, place)
+    if "form" not in used[1]:
+        return _control_patch(page, place)
+    page = _without_inline(page, used[1])
+    form = _form_at(page, used[1])
+    if form and _MAKES_REPORTS.search(_label(used[1])):
+        return _with_report(page, form)
+    return _form_patch(page, place, describe(finding))
+
+
+def _without_inline(page: str, place: str) -> str:
+    """A form and its buttons without handlers of their own, which would throw beside any attribute."""
+    form = _form_at(page, place)
+    if form is None:
+        return page
+    tags = re.sub(
+        r"<(?:form|button|input)\b[^<>]*+>", lambda tag: _INLINE.sub("", tag[0]), form[0], flags=re.IGNORECASE
+    )
+    return page[: form.start()] + tags + page[form.end() :]
 
 
 def read_markup(patch: MarkupPatch, reply: str, *, cut: bool) -> Artifact:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from explored_pages import DEFECTS, PAGES, exploring, failures, missed, planted, sound, spoiled, unfounded
 
+from appliance import explorer_walk
 from appliance.explorer import sequences
 from appliance.explorer_facts import KINDS, claims_success, findings_of, form_purpose, nonce, refuses, settled
 from appliance.function_judge import FEW_FACTS, UNJUDGED, grade_function, prove
@@ -184,10 +185,28 @@ def test_an_order_that_changes_nothing_costs_one_act_for_each_choice_and_not_for
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize(("words", "adds"), [("Post", False), ("Add to plan", True)])
+def test_a_copy_of_a_card_is_something_added_and_no_post(look, words, adds):
+    cards = f"<div class=card><h3>Campus events</h3><button onclick='copy()'>{words}</button></div>"
+    script = """function copy() { const card = document.createElement("div");
+    card.innerHTML = "<h3>Campus events</h3><p>Write your content here.</p>"; document.body.append(card) }"""
+    facts = look(page(f"<main>{cards}</main>", script)).facts
+    assert ("add" in {fact.proof for fact in facts}) is adds
+
+
+@pytest.mark.browser
 def test_when_the_time_is_used_up_it_is_said(look):
     exploration = look(sound("shop"), budget_s=1.0)
     assert "time was used up after" in exploration.unfinished
     assert exploration.seconds < 6
+
+
+@pytest.mark.browser
+def test_when_the_acts_are_used_up_it_is_said_however_much_time_is_left(look, monkeypatch):
+    monkeypatch.setattr(explorer_walk, "ACTS_MAX", 6)
+    exploration = look(sound("shop"))
+    assert exploration.acts == 6
+    assert exploration.unfinished.startswith("6 acts were used up after ")
 
 
 # -- without a page
@@ -349,3 +368,13 @@ def test_a_refusal_is_no_claim_of_success():
     assert claims_success(["Please fill in all fields before it can be saved"]) == ""
     assert refuses(["Please enter a name"])
     assert not refuses(["Welcome"])
+
+
+def test_a_post_is_no_reply():
+    items = [
+        ChecklistItem(task, "It appears.", "functional", "add", "posts") for task in ("Post to posts", "Reply to posts")
+    ]
+    posted = Fact("add-item", 'form (button "Post")', True, "it stands in the list", "add", "Posts")
+    assert [one.answer for one in prove(items, Exploration(facts=(posted,)), None)] == ["YES", "unjudged"]
+    replied = replace(posted, place='form (button "Reply")')
+    assert [one.answer for one in prove(items, Exploration(facts=(replied,)), None)] == ["YES", "YES"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.changes import apply_changes
-from appliance.mend_markup import feature_patch, markup_patch, read_markup
+from appliance.mend_markup import feature_patch, markup_patch, read_markup, used_patch
 from appliance.recipes import opening, recipe, whole_words
 from appliance.steps import ChecklistItem, Finding
 
@@ -415,3 +415,13 @@ def test_a_control_that_came_back_as_something_else_is_refused(reply, why):
     artifact = read_markup(patch, f"```html\n{reply}\n```", cut=False)
     assert artifact.changes == ()
     assert why in artifact.problems[0]
+
+
+def test_a_form_whose_button_throws_loses_the_handler_and_makes_its_report_without_a_model():
+    form = '<form id="ask"><input id="code"><button onclick="event.preventDefault(); go()">Generate Report</button>'
+    page = f"<main><button onclick='menu()'>Menu</button>{form}</form></main><script>go = 1</script>"
+    used = 'Uncaught TypeError: no x (when form#ask (button "Generate Report") is used)'
+    patch = used_patch(page, Finding("exception", "index.html:1:9", used, "error"))
+    (change,) = patch.ready.changes
+    assert '<form id="ask" data-report=""><input id="code"><button>Generate Report</button>' in change.content
+    assert "<button onclick='menu()'>" in change.content
