@@ -61,7 +61,7 @@ class Control:
 
     @property
     def key(self) -> str:
-        if self.mark.kind == "link" and self.mark.href:
+        if self.mark.kind == "link" and self.mark.href and not self.mark.href.endswith("#"):
             return f"link {self.mark.href}"
         counted = re.sub(r"\(\d+\)|:\s*\d+", "", self.name.lower())
         return f"{self.kin} {counted or self.name}"
@@ -422,6 +422,14 @@ def empties(one: Control, effect: Effect) -> bool:
     return (
         is_tab and one.about["siblings"] > 1 and bool(effect.removed) and not effect.added and not effect.new_document
     )
+
+
+def only_tops(one: Control, effect: Effect) -> bool:
+    """A link of a card to "#": it goes to the top of the page, which is nothing to do with the card."""
+    if one.mark.kind != "link" or not one.mark.href.endswith("#") or not one.about["item"]:
+        return False
+    did = effect.added or effect.removed or effect.storage or effect.dialogs or effect.new_pages or effect.downloads
+    return not did and not effect.new_document and set(effect.attributes) <= {"scrolled"}
 
 
 def chosen_option(one: Control) -> str:

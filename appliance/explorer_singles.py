@@ -26,6 +26,7 @@ from appliance.explorer_controls import (
     leads_out,
     leads_within,
     longest_list,
+    only_tops,
     own_look,
     throws,
     works_kind,
@@ -48,6 +49,7 @@ PARTS_OF_A_DATE = 8
 """The Tab key goes through the parts of a date and a time, and to the button beside them."""
 NEEDS_WORK = re.compile(r"\b(?:undo|redo|delete|remove|erase|new)\b", re.IGNORECASE)
 BY_HAND = re.compile(r"\b(?:clear|add)\b", re.IGNORECASE)
+NOTHING = re.compile(r"^(?:nothing|no \w+(?: \w+)?) (?:was |were )?(?:found|match)", re.IGNORECASE)
 WRITES = re.compile(r"\b(?:post|publish|reply|comment|write|message)\b", re.IGNORECASE)
 """What needs words of the visitor's own: a copy of the card is no post."""
 ALL = re.compile(r"(?:show )?(?:all|everything)", re.IGNORECASE)
@@ -104,7 +106,7 @@ class ControlTrials(FormTrials):
             return
         if kind in ("checkbox", "radio", "file") and is_own_only(effect, one):
             effect = replace(effect, changed=False)
-        if effect.changed:
+        if effect.changed and not only_tops(one, effect):
             self.worked_fact(place, one, act, look, effect)
         else:
             self.dead(place, one, act)
@@ -149,7 +151,7 @@ class ControlTrials(FormTrials):
                 said = short(next(iter(effect.removed), ""))
                 self.state_fact(kind, one.place, False, f'it hides "{said}" and shows nothing instead', one.subject)
             return
-        if self.is_fake(place, one, effect):
+        if self.is_fake(place, one, effect) or self.finds_nothing(one, effect):
             return
         self.state_fact(kind, one.place, True, changed_words(effect), one.subject)
         self.worked.append((place, one, (act,)))
@@ -167,6 +169,23 @@ class ControlTrials(FormTrials):
             self.look_after_reload(place, one, act, before, after)
         if effect.new_document and parts_of(effect.url_after).path != parts_of(effect.url_before).path:
             self.arrived(place, one, effect)
+
+    def finds_nothing(self, one: Control, effect: Effect) -> bool:
+        """States that no entry is of any of the kinds that a choice offers."""
+        if one.mark.kind != "select" or not self.shows_none(effect):
+            return False
+        for option in [option for option in one.mark.options if option != chosen_option(one)][:-1][:4]:
+            if not self.shows_none(self.do(act_on("choose", one, option))):
+                return False
+        said = f'no entry is of a kind that it offers: it only shows "{short(effect.added[0])}"'
+        self.state_fact("filter-items", one.place, False, said, one.subject)
+        return True
+
+    @staticmethod
+    def shows_none(effect: Effect) -> bool:
+        """Also where the words of the choice before still stand there."""
+        said_only = bool(effect.removed and effect.added) and all(NOTHING.search(text) for text in effect.added)
+        return said_only or not effect.changed
 
     def arrived(self, place: Place, one: Control, effect: Effect) -> None:
         state = self.look()
@@ -286,7 +305,8 @@ class ControlTrials(FormTrials):
             effect = self.do(each, patient=True)
             if self.thrown(one.place, effect, one.subject) or not effect.done:
                 return
-            if effect.changed and not (one.mark.kind in ("checkbox", "file") and is_own_only(effect, one)):
+            own = one.mark.kind in ("checkbox", "file") and is_own_only(effect, one)
+            if effect.changed and not own and not only_tops(one, effect):
                 self.state_fact(works_kind(one), one.place, True, changed_words(effect), one.subject)
                 return
         if self.works_when_filled(place, one, act):

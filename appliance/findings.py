@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from appliance.explorer_facts import findings_of
-from appliance.recipes import facts_of
+from appliance.list_facts import facts_of
 from appliance.steps import Audit, ChecklistItem, Finding, Observation, Severity
 
 CHECKLIST = "checklist"

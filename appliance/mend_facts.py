@@ -9,7 +9,7 @@ from typing import Literal
 
 from appliance import prompts
 from appliance.artifact import unescaped
-from appliance.recipes import facts_of
+from appliance.list_facts import facts_of
 from appliance.steps import Artifact, Build, FileWrite, Finding
 from models.chat import ChatMessage
 

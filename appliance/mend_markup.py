@@ -350,6 +350,10 @@ def _select_patch(page: str, finding: Finding) -> MarkupPatch | None:
     choice = next((one for one in choices if said in _text(page[max(0, one.start() - 160) : one.end(1)])), None)
     if choice is None:
         return None
+    if (named := re.search(r"""\bdata-filter=["']#([\w-]+)""", choice[1])) and (kinds := _kinds_in(page, named[1])):
+        options = "".join(f"<option>{kind}</option>" for kind in ("All", *kinds))
+        patch = MarkupPatch((), "control", page, "", choice[0], at=choice.start())
+        return replace(patch, ready=_replaced(patch, f"{choice[1]}{options}</select>"))
     around = page[max(0, choice.start() - _AROUND_CHARS) : choice.end()]
     messages = prompts.repair_piece(
         "control",
@@ -359,6 +363,13 @@ def _select_patch(page: str, finding: Finding) -> MarkupPatch | None:
         ways=_SELECT_WAYS,
     )
     return MarkupPatch(messages, "control", page, "```html\n<select data-", choice[0], at=choice.start())
+
+
+def _kinds_in(page: str, name: str) -> tuple[str, ...]:
+    """The kinds that the entries of the list of this name say they are; none where fewer than two are told apart."""
+    behind = page.partition(f'id="{name}"')[2].partition("</section")[0]
+    kinds = tuple(dict.fromkeys(re.findall(r"""\bdata-category=["']([^"'<>]+)["']""", behind)))
+    return kinds if len(kinds) > 1 else ()
 
 
 def _list_names(page: str) -> list[str]:

@@ -52,23 +52,6 @@ _DEEDS = (
     (r"\brequest\b|\binquire\b|\benquire\b", "Requested"),
 )
 """What a visitor does with one of several things, and what it is then."""
-_FACTS = (
-    (r"\bstocks?\b|\bshares?\b|\bmarkets?\b|\bcompan(?:y|ies)", ("Code", "Price")),
-    (r"\bpolic(?:y|ies)|\binsur|\bclaims?\b|\bloans?\b|\bcontracts?\b|\bregulation", ("Number", "Valid from")),
-    (r"\borders?\b|\binvoices?\b|\bpayments?\b|\bapplications?\b|\btickets?\b", ("Number", "Amount")),
-    (r"\bevents?\b|\bconcert|\bcourses?\b|\bclass(?:es)?\b|\bworkshop|\bpromotions?\b|\bexhibition", ("Date", "Price")),
-    (r"\bmenus?\b|\bdish|\bcocktails?\b|\bdrinks?\b|\bproducts?\b|\bmeals?\b|\bshop", ("Price", "Size")),
-    (r"\brecipes?\b|\bingredients?\b|\bfoods?\b|\bnutrition", ("Calories", "Protein")),
-    (r"\bhouses?\b|\bapartments?\b|\bpropert|\brooms?\b|\bhotels?\b", ("Price", "Area")),
-    (r"\bcars?\b|\bvehicles?\b|\bbikes?\b", ("Price", "Year")),
-    (r"\bservices?\b|\bpackages?\b|\btreatments?\b|\btours?\b|\btrips?\b", ("Price", "Duration")),
-    (r"\bcustomers?\b|\bclients?\b|\bmembers?\b|\bpatients?\b|\busers?\b", ("Phone", "Since")),
-    (r"\bteam\b|\bstaff\b|\bbarbers?\b|\bdoctors?\b|\bteachers?\b|\bagents?\b", ("Phone", "Experience")),
-    (r"\bposts?\b|\barticles?\b|\bnews\b|\bpoems?\b|\bpoetry\b|\bdiscussions?\b|\bblog", ("Author", "Date")),
-    (r"\bprojects?\b|\bworks?\b|\bportfolio\b|\bdesigns?\b", ("Client", "Year")),
-)
-"""What a list is about, and what its visitors look for. A small model that is told no labels takes any."""
-_ABOUT_THE_SITE = re.compile(r"\b(?:welcome|about|overview|features?|why|how)\b", re.IGNORECASE)
 _BY_PROOF = {"persist": "add", "delete": "add", "shows-text": "shows", "colour": "shows"}
 
 
@@ -146,12 +129,6 @@ def _name(item: ChecklistItem) -> str:
         return item.proof
     named = next((name for name, words in _BY_WORDS if re.search(words, text)), "")
     return named or _BY_PROOF.get(item.proof, item.proof if item.proof in known else "shows")
-
-
-def facts_of(title: str) -> tuple[str, ...]:
-    """The two labels that fit what the heading names first; empty where it names nothing that has such facts."""
-    found = [(match.start(), labels) for words, labels in _FACTS if (match := re.search(words, title, re.IGNORECASE))]
-    return min(found)[1] if found and not _ABOUT_THE_SITE.search(title) else ()
 
 
 def examples_own(example: str) -> tuple[str, ...]:

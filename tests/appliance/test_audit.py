@@ -164,6 +164,9 @@ def test_each_mended_fault_raises_the_grade(look, good):
     ("text", "is_filler"),
     [
         ("This is a description of the project.", True),
+        ("Description of card 1.", True),
+        ("Some content.", True),
+        ("Description of the house of 1920.", False),
         ("Description of the design work here.", True),
         ("This is where you will write about the designer.", True),
         ("Project Name", True),

@@ -195,6 +195,31 @@ def test_a_copy_of_a_card_is_something_added_and_no_post(look, words, adds):
 
 
 @pytest.mark.browser
+def test_a_link_of_a_card_that_goes_to_the_top_of_the_page_is_dead(look):
+    card = "<article class=card><h3>{0}</h3><p>What binds {0}.</p><a href='#'>Learn More</a></article>"
+    cards = "".join(card.format(name) for name in ("Makers", "Sellers", "Buyers"))
+    facts = look(page(f"<header><a href='#' class=logo>Rules</a></header><main>{cards}</main>")).facts
+    used = [(fact.place, fact.holds) for fact in facts if fact.kind in ("control-works", "link-works")]
+    assert ('link "Learn More" in article.card', False) in used
+    assert all(holds or "Learn More" in place for place, holds in used)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("kinds", "holds"), [(("Recent", "Older", "Odd"), False), (("Ash", "Recent"), True)])
+def test_a_choice_of_kinds_that_no_entry_has_is_no_filter(look, kinds, holds):
+    options = "".join(f"<option>{kind}</option>" for kind in ("All", *kinds))
+    trees = "".join(f"<li>{name} tree</li>" for name in ("Ash", "Birch", "Cedar"))
+    script = """document.querySelector("select").onchange = (event) => { let left = 0;
+    for (const one of document.querySelectorAll("li")) { const kind = event.target.value;
+    one.hidden = kind !== "All" && !one.textContent.includes(kind); left += !one.hidden }
+    document.querySelector("#said").textContent = left ? "" : "Nothing found." }"""
+    body = f"<main><label>Tree <select>{options}</select></label><ul>{trees}</ul><p id=said></p></main>"
+    facts = [fact for fact in look(page(body, script)).facts if fact.place.startswith("select")]
+    assert facts
+    assert all(fact.holds is holds for fact in facts), facts
+
+
+@pytest.mark.browser
 def test_when_the_time_is_used_up_it_is_said(look):
     exploration = look(sound("shop"), budget_s=1.0)
     assert "time was used up after" in exploration.unfinished

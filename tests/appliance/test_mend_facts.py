@@ -9,9 +9,9 @@ from rooms import ScriptedWorkshop, fenced, page, request
 
 from appliance.decide import FIXED
 from appliance.findings import BARE, bare_lists
+from appliance.list_facts import facts_of
 from appliance.mend import mend_messages, read_patch
 from appliance.profiles import load_profiles
-from appliance.recipes import facts_of
 from appliance.steps import Finding, Heading, Observation
 from appliance.store import Store
 from appliance.strategy import Mend, Stop, next_move

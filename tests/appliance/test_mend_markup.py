@@ -425,3 +425,16 @@ def test_a_form_whose_button_throws_loses_the_handler_and_makes_its_report_witho
     (change,) = patch.ready.changes
     assert '<form id="ask" data-report=""><input id="code"><button>Generate Report</button>' in change.content
     assert "<button onclick='menu()'>" in change.content
+
+
+def test_a_filter_by_kinds_that_no_entry_has_gets_those_of_the_entries_without_a_model():
+    cards = "".join(f'<article class="card" data-category="{kind}"></article>' for kind in ("Ash", "Fir", "Ash"))
+    select = '<label>Filter <select data-filter="#trees"><option>All</option><option>Recent</option></select></label>'
+    page = f'<main><section>{select}<div class="cards" id="trees">{cards}</div></section></main>'
+    patch = markup_patch(page, [finding("filter-fails", 'select "Filter" in section')])
+    (change,) = patch.ready.changes
+    assert (
+        patch.messages,
+        "<option>All</option><option>Ash</option><option>Fir</option></select>" in change.content,
+    ) == ((), True)
+    assert markup_patch(page.replace("Fir", "Ash"), [finding("filter-fails", 'select "Filter" in section')]).messages
