@@ -113,6 +113,8 @@ def _another_start(steps: Sequence[Step], tip: int, rules: Rules, otherwise: Sto
 def next_findings(steps: Sequence[Step], tip: int, items: Sequence[ChecklistItem]) -> tuple[Finding, ...]:
     """The most urgent finding of the tip that was not tried often enough in vain, and the others of its kind."""
     tried = Counter(step.finding_key for step in steps if step.verdict == "rejected")
+    # A section that was kept for its looks and did not do what was asked was a try too: a second one reads the same.
+    tried += Counter(step.finding_key for step in lineage(steps, tip) if step.finding_key.startswith(CHECKLIST))
     findings = _known_faults(steps, tip, items)
     first = next((finding for finding in findings if tried[finding_key(finding)] < TRIES_PER_FINDING), None)
     if first is None:

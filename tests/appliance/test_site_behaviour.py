@@ -66,6 +66,19 @@ def test_a_recipe_works_when_it_is_used(site, name):
     assert [fact for fact in facts if not fact.holds] == []
 
 
+def test_a_script_that_hides_every_form_as_the_page_loads_leaves_those_of_the_kit(site):
+    script = "<script>for (const form of document.querySelectorAll('form')) form.style.display = 'none'</script>"
+    page = PAGE.format(
+        f"<form id=own><input aria-label=Own></form>{_recipes()['add']}<form hidden data-answer=Yes></form>"
+    )
+    head = '<link rel="stylesheet" href="kit/site.css"></head>'
+    page = page.replace("</head>", head).replace("</main>", f"</main>{script}")
+    facts = site.look(complete({"index.html": page.encode(), "style.css": b""}, "A kitchen.").files, "A kitchen.")
+    facts = facts.observation.exploration.facts
+    assert {fact.kind for fact in facts if fact.holds} >= {"add-item", "persists"}
+    assert not any("own" in fact.place.lower() for fact in facts)
+
+
 def test_every_recipe_is_tried():
     assert set(_recipes()) == set(HOLDS)
 

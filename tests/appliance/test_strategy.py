@@ -114,6 +114,14 @@ def test_what_the_checklist_refutes_comes_after_exceptions_and_before_the_look()
     assert aimed_at(judged("YES", "NO", "YES", findings=(OVERFLOW, THROWS))) == "index.html:9"
 
 
+def test_a_section_that_was_kept_and_did_not_do_what_was_asked_was_a_try_too():
+    steps = [judged("YES", "NO", "YES")]
+    for n in (2, 3):
+        assert next_move(steps, n - 1, SMALL, 1, FIXED, ITEMS).findings[0].place == "item 1"
+        steps.append(replace(steps[0], n=n, parent=n - 1, kind="repair", finding_key="checklist item 1"))
+    assert next_move(steps, 3, SMALL, 1, FIXED, ITEMS) == Stop("nothing left to mend")
+
+
 def test_what_nobody_could_judge_comes_last_and_design_is_never_a_section():
     assert aimed_at(judged("unjudged", "YES", "YES", findings=(OVERFLOW,))) == "table"
     assert aimed_at(judged("unjudged", "YES", "unjudged")) == "item 0"
