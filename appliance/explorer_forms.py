@@ -528,6 +528,8 @@ class FormTrials(Walk):
                 if self.thrown(one.place, effect, one.subject) or not effect.done:
                     return None
                 shown = {item["text"] for item in items_of(self.look(), where)}
+                if act.verb == "click" and base <= shown and effect.added:
+                    return None  # it chooses one of them, and says so
                 return bool(shown & wanted) and not base <= shown and not (shown & base) - wanted
 
             if not self.go(place):

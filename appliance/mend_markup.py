@@ -44,6 +44,7 @@ _WAYS = """\
 """
 _IN_CARD = re.compile(r"\" in (?:article|li|tr)\b|\" in [^\s#]+\.card(?:\.|$)")
 _SHOWS_MORE = re.compile(r"\b(?:view|details?|more|learn|read|explore|discover|see)\b", re.IGNORECASE)
+_PUT = 'data-put="#cart"'
 _TO_CART = re.compile(r"\b(?:cart|basket|bag|buy|order|purchase)\b", re.IGNORECASE)
 _KIT_WAYS = re.compile(
     r"""\s+data-(?:filter|put|open|details|toggle|choose|mark|report|answer|add|login|vote)(?:=(?:"[^"]*"|'[^']*'|[^\s>]+))?"""
@@ -281,7 +282,7 @@ def _control_patch(page: str, finding: Finding) -> MarkupPatch | None:
     if control is None:
         return None
     if way := _way_in_card(page, finding.place, label):
-        patch = MarkupPatch((), "control", page, "", control[0])
+        patch = MarkupPatch((), "control", _with_cart(page) if way == _PUT else page, "", control[0])
         return replace(patch, ready=_replaced(patch, _with_way(control, way)))
     several = page.count(control[0]) > 1
     around = page[max(0, control.start() - _AROUND_CHARS) : control.end()]
@@ -314,7 +315,9 @@ def _way_in_card(page: str, place: str, label: str) -> str:
         return ""
     if _TO_CART.search(label):
         carts = set(re.findall(r"""\bdata-put=["']#([\w-]+)["']""", page))
-        return f'data-put="#{carts.pop()}"' if len(carts) == 1 else ""
+        if len(carts) == 1:
+            return f'data-put="#{carts.pop()}"'
+        return _PUT if not carts and not _has_id(page, "cart") and re.search(r"\bcart\b", label, re.IGNORECASE) else ""
     if done := marked_as(label):
         return f'data-mark="{done}"'
     if done := done_by(label):
@@ -323,6 +326,13 @@ def _way_in_card(page: str, place: str, label: str) -> str:
     if _MAKES_REPORTS.search(label) and (section := _with_report_form(page)):
         return f'data-open="#{section}"'
     return "data-details" if _SHOWS_MORE.search(label) else ""
+
+
+def _with_cart(page: str) -> str:
+    """For what is put into a cart on a page that has none."""
+    cart = '<section id="your-cart"><h2>Your cart</h2>\n<ul id="cart"></ul></section>\n'
+    at = next((at for mark in ("</main", "<footer", "</body") if (at := page.lower().rfind(mark)) >= 0), len(page))
+    return page if _has_id(page, "cart") else f"{page[:at]}{cart}{page[at:]}"
 
 
 def _section_with_form(page: str, label: str) -> str:

@@ -48,6 +48,7 @@ _DEEDS = (
     (r"\bregist|\bsign(?:ing)? up", "Registered"),
     (r"\bbook\b|\bbooking\b|\breserv", "Booked"),
     (r"\benrol", "Enrolled"),
+    (r"\bschedul", "Scheduled"),
     (r"\bapply\b", "Applied"),
     (r"\brequest\b|\binquire\b|\benquire\b", "Requested"),
 )

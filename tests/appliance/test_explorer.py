@@ -220,6 +220,16 @@ def test_a_choice_of_kinds_that_no_entry_has_is_no_filter(look, kinds, holds):
 
 
 @pytest.mark.browser
+def test_buttons_that_choose_one_of_a_list_and_say_so_are_no_filter(look):
+    names = ("Rook", "Knight", "Bishop")
+    buttons = "".join(f"<button onclick='said.textContent = `Chosen: {name}`'>{name}</button>" for name in names)
+    moves = "".join(f"<li>{name} moves its own way</li>" for name in names)
+    facts = look(page(f"<main><div>{buttons}</div><p id=said></p><ul>{moves}</ul></main>")).facts
+    pressed = [fact for fact in facts if fact.place.startswith("button") and fact.kind != "shows-text"]
+    assert {(fact.kind, fact.holds) for fact in pressed} == {("control-works", True)}
+
+
+@pytest.mark.browser
 def test_when_the_time_is_used_up_it_is_said(look):
     exploration = look(sound("shop"), budget_s=1.0)
     assert "time was used up after" in exploration.unfinished

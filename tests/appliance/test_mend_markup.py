@@ -118,6 +118,9 @@ def test_dead_controls_that_read_alike_are_mended_together_and_offered_no_single
             'button "Register" in article',
             '<button data-open="#in">Register<',
         ),
+        ("<button>Schedule</button>", 'button "Schedule" in div.card', '<button data-mark="Scheduled">Schedule<'),
+        ("<button>Add to Cart</button>", 'button "Add to Cart" in div.card', '<ul id="cart"></ul></section>\n</main>'),
+        ("<button>Add to Cart</button>", 'button "Add to Cart" in div.card', '<button data-put="#cart">Add to Cart<'),
         ("<button>Buy</button><i data-put='#c'></i>", 'button "Buy" in article', '<button data-put="#c">Buy<'),
     ],
 )
