@@ -123,7 +123,7 @@ const PLACEHOLDERS = [
   [/^this is (?:an?|another) (?:example|sample)\b/i, "a sample in place of content"],
   [/^this is (?:an? |the )?(?:brief |short |detailed )?description\b|^this is where\b/i, "a note in place of content"],
   [/^(?:an? )?(?:brief |short |detailed )?description (?:of|about) (?:the|this|your) (?:\w+ ){0,2}(?:project|work|product|item|service|event|image)s?(?: here)?\.?$/i, "a note in place of content"],
-  [/^(?:description|content|text|details?) (?:of|for) (?:the |this )?(?:card|item|section|product|post|project|page|article) ?\d+\.?$/i, "a note in place of content"],
+  [/^(?:(?:description|content|text|details?) (?:of|for) (?:the |this )?(?:card|item|section|product|post|project|page|article)|description (?:of|for) (?:the |this )?[a-z]+) ?\d{1,2}\.?$/i, "a note in place of content"],
   [/^(?:some|another|more) (?:content|text|description)\.?$/i, "a note in place of content"],
   [/^(?:this is )?(?:an?|another) real (?:description|work|project|product|item|text|example|content|name)\b/i, "a note in place of content"],
   [/^(?:\d+|one|two|three) sentences? (?:below|about|for|on|of)\b/i, "an instruction in place of content"],

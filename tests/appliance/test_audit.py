@@ -165,6 +165,7 @@ def test_each_mended_fault_raises_the_grade(look, good):
     [
         ("This is a description of the project.", True),
         ("Description of card 1.", True),
+        ("Description of work 2.", True),
         ("Some content.", True),
         ("Description of the house of 1920.", False),
         ("Description of the design work here.", True),
