@@ -425,8 +425,9 @@ def empties(one: Control, effect: Effect) -> bool:
 
 
 def only_tops(one: Control, effect: Effect) -> bool:
-    """A link of a card to "#": it goes to the top of the page, which is nothing to do with the card."""
-    if one.mark.kind != "link" or not one.mark.href.endswith("#") or not one.about["item"]:
+    """A link of a card to "#": it goes to the top of the page, which is nothing to do with the card. In the page's own
+    navigation or foot it may be what is meant."""
+    if one.mark.kind != "link" or not one.mark.href.endswith("#") or not one.about["item"] or one.about["area"]:
         return False
     did = effect.added or effect.removed or effect.storage or effect.dialogs or effect.new_pages or effect.downloads
     return not did and not effect.new_document and set(effect.attributes) <= {"scrolled"}

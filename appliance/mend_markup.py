@@ -150,9 +150,7 @@ def _without_inline(page: str, place: str) -> str:
     form = _form_at(page, place)
     if form is None:
         return page
-    tags = re.sub(
-        r"<(?:form|button|input)\b[^<>]*+>", lambda tag: _INLINE.sub("", tag[0]), form[0], flags=re.IGNORECASE
-    )
+    tags = _USABLE.sub(lambda tag: _INLINE.sub("", tag[0]), form[0])
     return page[: form.start()] + tags + page[form.end() :]
 
 
