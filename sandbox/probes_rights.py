@@ -49,7 +49,7 @@ def call_filter(room: Room) -> Outcome:
 
 
 def setuid_programs(room: Room) -> Outcome:
-    # One is enough, and the usual places come first: where there is no wall the machine's whole disk lies below the root.
+    # One is enough, and the usual places come first: without a wall the machine's whole disk lies below the root.
     found = shell(room.container, "find /usr/bin /usr/sbin / -xdev -perm /6000 -type f -print -quit 2>/dev/null")
     return not found, f"found: {' '.join(found[:5])}" if found else "the image holds none"
 
