@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from appliance.explorer_facts import findings_of
 from appliance.list_facts import facts_of
-from appliance.steps import Audit, ChecklistItem, Finding, Observation, Severity
+from appliance.steps import Audit, ChecklistItem, Finding, Heading, Observation, Severity
 
 CHECKLIST = "checklist"
 """Kind of the finding that a checklist item does not hold; its place is `item` and the item's number."""
@@ -73,13 +73,13 @@ def all_findings(observation: Observation, items: Sequence[ChecklistItem]) -> li
 
 def bare_entries(audit: Audit) -> list[tuple[str, str]]:
     """(heading of the list, heading of the entry) of each, in the page's order."""
-    lists = {heading.text: heading for heading in audit.outline if not heading.bare}
-    found, above = [], ""
+    found: list[tuple[str, str]] = []
+    above: Heading | None = None
     for heading in audit.outline:
-        if heading.bare and above and heading.level > lists[above].level:
-            found.append((above, heading.text))
+        if heading.bare and above and heading.level > above.level:
+            found.append((above.text, heading.text))
         elif not heading.bare and heading.level < 4:
-            above = heading.text
+            above = heading
     return found
 
 
