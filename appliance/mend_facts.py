@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,7 +55,7 @@ def read_facts(patch: FactsPatch, reply: str, *, cut: bool) -> Artifact:
     """The page with the facts in their places; refused where no line has a figure of its own."""
     lines = dict(re.findall(r"^\s*(\d+)[.)]\s*(?:\1[.)]\s*)?(.+?)\s*$", reply, re.MULTILINE))
     page, problems = patch.page, []
-    told = [_facts(lines.get(str(n), "")) for n in range(1, len(patch.places) + 1)]
+    told = _own([_facts(lines.get(str(n), "")) for n in range(1, len(patch.places) + 1)])
     for n, (place, facts) in reversed(list(enumerate(zip(patch.places, told, strict=True), 1))):
         if facts and told.count(facts) == 1:
             page = f"{page[:place]}<p>{'<br>'.join(facts)}</p>{page[place:]}"
@@ -62,6 +64,12 @@ def read_facts(patch: FactsPatch, reply: str, *, cut: bool) -> Artifact:
     if page == patch.page:
         return Artifact(Build(), problems=tuple(problems[::-1]), truncated=cut)
     return Artifact(Build(), (FileWrite(patch.path, page),), problems=tuple(problems[::-1]))
+
+
+def _own(told: Sequence[list[str]]) -> list[list[str]]:
+    """Without what holds no figure and is said of several: "Client: Brief" tells nothing of any of them."""
+    often = Counter(fact for facts in told for fact in facts if not re.search(r"\d", fact))
+    return [[fact for fact in facts if often[fact] < 2] for facts in told]
 
 
 def _facts(line: str) -> list[str]:

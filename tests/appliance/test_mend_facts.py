@@ -71,6 +71,13 @@ def test_what_is_no_fact_of_its_own_is_refused(reply):
     assert problems == ("no facts came for entry 1", "no facts came for entry 2")
 
 
+def test_what_is_said_of_several_and_holds_no_figure_is_left_out():
+    markup, _ = answered(" Client: Brief; Price: $4\n2. Plum cake → Client: Brief; Price: $3")
+    assert "<p>Price: $4</p>" in markup
+    assert "<p>Price: $3</p>" in markup
+    assert "Client" not in markup
+
+
 def test_entries_that_a_script_makes_are_refused_without_asking():
     patch = asked("<main><h2>Our menu</h2><div id=list></div><script>/* Plum cake */</script></main>")
     assert (patch.messages, patch.ready.problems) == ((), ("the entries do not stand in the page's source",))
