@@ -440,6 +440,8 @@ def _read_section(patch: MarkupPatch, section: str) -> Artifact:
     page already, is refused.
     """
     section = _without_copies(section, patch.foreign)
+    opened, closed = (len(re.findall(rf"<{mark}section\b", section, re.IGNORECASE)) for mark in ("", "/"))
+    section += "</section>" * (opened - closed)  # else the next ones would stand inside it
     if copied := next((name for name in patch.foreign if name.lower() in section.lower()), ""):
         return Artifact(
             Build(), problems=(f"the section copies the example (“{copied}”) instead of being about the site",)

@@ -441,3 +441,11 @@ def test_a_filter_by_kinds_that_no_entry_has_gets_those_of_the_entries_without_a
         "<option>All</option><option>Ash</option><option>Fir</option></select>" in change.content,
     ) == ((), True)
     assert markup_patch(page.replace("Fir", "Ash"), [finding("filter-fails", 'select "Filter" in section')]).messages
+
+
+def test_a_section_that_is_left_open_is_closed():
+    patch = feature_patch(PAGE, SEARCH, "A bakery.")
+    left_open = '<section id="find"><h2>Find bread</h2><p>Rye and spelt.</p>'
+    for reply in (left_open, f"{left_open}</section>"):
+        *_, added = read_markup(patch, f"```html\n{reply}\n```", cut=False).changes
+        assert added.content.count("</section>") == 1
