@@ -14,7 +14,8 @@ from appliance import prompts
 from appliance.artifact import parse_artifact, parse_patch
 from appliance.findings import BARE, NUMBERED, describe
 from appliance.mend_facts import FactsPatch, facts_patch, read_facts
-from appliance.mend_markup import RAW_ELEMENT, MarkupPatch, markup_patch, read_markup, used_patch
+from appliance.mend_markup import MarkupPatch, markup_patch, read_markup, used_patch
+from appliance.mend_pieces import RAW_ELEMENT
 from appliance.mend_words import FILLER, WordsPatch, read_words, words_patch
 from appliance.steps import Artifact, Build, FileAppend, Files, FileWrite, Finding
 from models.chat import ChatMessage
