@@ -289,9 +289,9 @@
     const typed = asked.filter((field) => field.tagName !== "SELECT").map(value);
     const byTick = all.filter((card) => ticked.some((text) => names(text, title(card))));
     const byWord = all.filter((card) => typed.some((text) => names(text, card.textContent)));
-    // A form without facts of its own reports what the rest of the page knows by that name.
-    const others = all.length ? [] : [...document.querySelectorAll(".card")].filter((card) => !place.contains(card) && typed.some((text) => names(text, card.textContent)));
-    const cards = byTick.length ? byTick : byWord.length ? byWord : all.length ? all : others;
+    // Where the form's own facts do not name it, what the rest of the page knows by that name.
+    const others = byWord.length ? [] : [...document.querySelectorAll(".card")].filter((card) => !place.contains(card) && typed.some((text) => names(text, card.textContent)));
+    const cards = [byTick, byWord, others, all].find((some) => some.length) ?? [];
     const isAbout = byWord.length || others.length || !typed.length || !all.length;
     const lines = [["h3", `Report${typed[0] ? `: ${typed[0]}` : ""}`], ...asked.map((field) => ["p", `${label(field)}: ${value(field)}`])];
     if (!isAbout) lines.push(["p", `Nothing here is about “${typed.join(", ")}” by name: everything is shown.`]);

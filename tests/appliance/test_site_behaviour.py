@@ -184,13 +184,18 @@ def control(hands, name):
     return next(mark.target for mark in hands.marks() if mark.target.name == name)
 
 
-def test_a_report_without_facts_of_its_own_tells_what_the_page_knows(tmp_path):
-    with used(tmp_path, KNOWN) as hands:
+OWN_FACTS = '<article class="card"><h3>Bread</h3><p>Twelve loaves a day.</p></article>'
+
+
+@pytest.mark.parametrize("own", ["", OWN_FACTS])
+def test_a_report_whose_own_facts_do_not_name_it_tells_what_the_page_knows(tmp_path, own):
+    with used(tmp_path, KNOWN.replace("</div></section>", f"{own}</div></section>", 1)) as hands:
         hands.type(control(hands, "Code"), "LS1")
         told = " ".join(hands.click(control(hands, "Generate report")).added)
     assert "Report: LS1" in told
     assert "Lentil soup" in told
     assert "Corn chowder" not in told
+    assert "Bread" not in told
 
 
 FACTS = """<section><h2>Sales</h2><form data-report="#facts"><label>Month <input name="month" required></label>
