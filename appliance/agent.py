@@ -33,9 +33,9 @@ from appliance.findings import (
     promised_item,
 )
 from appliance.grading import Judges
-from appliance.mend import PAGE, AnyPatch, mend_messages, read_patch
+from appliance.mend import AnyPatch, mend_messages, read_patch
 from appliance.mend_facts import FactsPatch
-from appliance.mend_markup import MarkupPatch, feature_patch
+from appliance.mend_markup import PAGE, MarkupPatch, feature_patch
 from appliance.profiles import Profile
 from appliance.reference import as_the_reference_keeps
 from appliance.regressions import replays_of

@@ -14,13 +14,12 @@ from appliance import prompts
 from appliance.artifact import parse_artifact, parse_patch
 from appliance.findings import BARE, NUMBERED, describe
 from appliance.mend_facts import FactsPatch, facts_patch, read_facts
-from appliance.mend_markup import MarkupPatch, markup_patch, read_markup, used_patch
+from appliance.mend_markup import PAGE, MarkupPatch, markup_patch, read_markup, used_patch
 from appliance.mend_pieces import RAW_ELEMENT
 from appliance.mend_words import FILLER, WordsPatch, read_words, words_patch
 from appliance.steps import Artifact, Build, FileAppend, Files, FileWrite, Finding
 from models.chat import ChatMessage
 
-PAGE = "index.html"
 # An element ends before the next of its kind begins: a page of opening tags alone would be searched for ever.
 _SCRIPT = re.compile(
     r"(<script\b(?![^<>]*\bsrc=)[^<>]*+>)((?:(?!<script\b).)*?)(</script\s*+>)", re.DOTALL | re.IGNORECASE

@@ -31,7 +31,7 @@ from appliance.mend_pieces import (
     with_list_names,
     with_places,
 )
-from appliance.mend_ready import MAKES_REPORTS, PUT, TO_CART, way_in_card, with_cart
+from appliance.mend_ready import MAKES_REPORTS, PUT, TO_CART, section_named, way_in_card, with_anchors_led, with_cart
 from appliance.mend_section import read_section, without_thin_section
 from appliance.recipes import examples_own, opening, recipe
 from appliance.steps import Artifact, Build, ChecklistItem, FileAppend, FileWrite, Finding
@@ -40,9 +40,11 @@ from models.chat import ChatMessage
 FORM_KINDS = ("submit-lost", "add-fails", "not-persisted", "fake-success")
 CONTROL_KINDS = ("dead-control", "filter-fails")
 LINK_KINDS = ("dead-link", "dead-anchor")
+PAGE = "index.html"
 _AROUND_CHARS = 400
 _LIST_CHARS = 1500
 _INLINE = re.compile(r"""\s+on(?:submit|click)=(?:"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
+_HREF = re.compile(r"""\s+href=(?:"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
 _USABLE = re.compile(r"<(?:form|button|input)\b[^<>]*+>", re.IGNORECASE)
 _USED = re.compile(r"\(when (.*) is used\)")
 _WAYS = """\
@@ -81,7 +83,7 @@ class MarkupPatch:
     foreign: tuple[str, ...] = ()
     at: int = -1
     """Where the piece stands, for one that must not be changed elsewhere too; -1 for all that read like it."""
-    path: str = "index.html"
+    path: str = PAGE
     ready: Artifact | None = None
     """The repair itself, where only one fits: no model is asked."""
 
@@ -104,6 +106,8 @@ def markup_patch(page: str, findings: Sequence[Finding]) -> MarkupPatch | None:
         return _form_patch(page, first, problem) or _control_patch(page, first)
     if first.kind in CONTROL_KINDS:
         return _select_patch(page, first) if first.place.startswith("select") else _control_patch(page, first)
+    if first.kind == "dead-anchor" and (anchors := _anchors_patch(page)):
+        return anchors
     if first.kind in LINK_KINDS:
         outside = None if " in nav" in first.place else _control_patch(page, first)
         return outside or _nav_patch(page, problem)
@@ -247,6 +251,9 @@ def _control_patch(page: str, finding: Finding) -> MarkupPatch | None:
     if way := way_in_card(page, finding.place, label):
         patch = MarkupPatch((), "control", with_cart(page) if way == PUT else page, "", control[0])
         return replace(patch, ready=_replaced(patch, _with_way(control, way)))
+    if named := section_named(page, control, label):
+        patch = MarkupPatch((), "control", page, "", control[0])
+        return replace(patch, ready=_replaced(patch, _leading_to(control, named)))
     several = page.count(control[0]) > 1
     around = page[max(0, control.start() - _AROUND_CHARS) : control.end()]
     around = around[max(0, around.find("\n")) :]
@@ -270,6 +277,20 @@ def _with_way(control: re.Match[str], way: str) -> str:
     tag, rest = control[0].split(">", 1)
     name = len(f"<{control[1]}")
     return f"{tag[:name]} {way}{_KIT_WAYS.sub('', tag[name:])}>{rest}"
+
+
+def _leading_to(control: re.Match[str], name: str) -> str:
+    if control[1].lower() != "a":
+        return _with_way(control, f'data-open="#{name}"')
+    tag, rest = control[0].split(">", 1)
+    return f'{_HREF.sub("", _KIT_WAYS.sub("", tag))} href="#{name}">{rest}'
+
+
+def _anchors_patch(page: str) -> MarkupPatch | None:
+    """All dead anchors at once, where a section can be told for one of them."""
+    page = with_places(page)
+    led = with_anchors_led(page)
+    return None if led == page else MarkupPatch((), "nav", led, "", ready=Artifact(Build(), (FileWrite(PAGE, led),)))
 
 
 def _select_patch(page: str, finding: Finding) -> MarkupPatch | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from appliance.mend_pieces import FORM, SECTION, has_id, stems, text_of, titles
+from appliance.mend_pieces import CONTROL, FORM, SECTION, has_id, stems, text_of, titles
 from appliance.recipes import done_by, marked_as
 
 _IN_CARD = re.compile(r"\" in (?:article|li|tr)\b|\" in [^\s#]+\.card(?:\.|$)")
 _SHOWS_MORE = re.compile(r"\b(?:view|details?|more|learn|read|explore|discover|see)\b", re.IGNORECASE)
 PUT = 'data-put="#cart"'
 TO_CART = re.compile(r"\b(?:cart|basket|bag|buy|order|purchase)\b", re.IGNORECASE)
+_EMPTY_WORDS = stems("click here view more this that your with from page site website welcome home")
 MAKES_REPORTS = re.compile(r"\b(?:report|calculat|analy[sz]|summar|estimat|generat|convert)", re.IGNORECASE)
 
 
@@ -26,7 +29,7 @@ def way_in_card(page: str, place: str, label: str) -> str:
     if done := marked_as(label):
         return f'data-mark="{done}"'
     if done := done_by(label):
-        form = _section_with_form(page, label)
+        form = next((one.name for one in _sections(page) if one.has_form and stems(label) & one.words), "")
         return f'data-open="#{form}"' if form else f'data-mark="{done}"'
     if MAKES_REPORTS.search(label) and (section := _with_report_form(page)):
         return f'data-open="#{section}"'
@@ -40,14 +43,45 @@ def with_cart(page: str) -> str:
     return page if has_id(page, "cart") else f"{page[:at]}{cart}{page[at:]}"
 
 
-def _section_with_form(page: str, label: str) -> str:
-    """The id of the section with a form that shares a word with the button; empty where there is none."""
-    wanted = stems(label)
-    for found in SECTION.finditer(page):
-        named, form = re.search(r"""^<section\b[^<>]*\bid=["']([\w-]+)["']""", found[0]), FORM.search(found[0])
-        if named and form and wanted & stems(" ".join((*titles(found[0])[:1], text_of(form[0])))):
-            return named[1]
-    return ""
+def section_named(page: str, control: re.Match[str], words: str) -> str:
+    """The id of the section that shares most words with these, by its name, heading and form; of two alike the one with
+    a form. Empty where there is none but the control's own, and for a control of a form, which is to send it."""
+    if any(form.start() < control.start() < form.end() for form in FORM.finditer(page)):
+        return ""
+    wanted = stems(words) - _EMPTY_WORDS
+    others = [one for one in _sections(page) if not one.piece.start() < control.start() < one.piece.end()]
+    best = max(others, key=lambda one: (len(wanted & one.words), one.has_form), default=None)
+    return best.name if best and wanted & best.words else ""
+
+
+def with_anchors_led(page: str) -> str:
+    """Links to ids that no element has lead to the section that they or their words name, where there is one."""
+
+    def led(link: re.Match[str]) -> str:
+        target = re.search(r"""\bhref=["']#([\w-]+)["']""", link[0].partition(">")[0])
+        if link[1].lower() != "a" or target is None or target[1] == "top" or has_id(page, target[1]):
+            return link[0]
+        named = section_named(page, link, f"{target[1].replace('-', ' ')} {text_of(link[0])}")
+        return link[0].replace(target[0], f'href="#{named}"', 1) if named else link[0]
+
+    return CONTROL.sub(led, page)
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    name: str
+    piece: re.Match[str]
+    words: set[str]
+    has_form: bool
+
+
+def _sections(page: str) -> Iterator[_Section]:
+    """Those that a link can lead to."""
+    for piece in SECTION.finditer(page):
+        named, form = re.search(r"""^<section\b[^<>]*\bid=["']([\w-]+)["']""", piece[0]), FORM.search(piece[0])
+        if named:
+            told = (named[1].replace("-", " "), *titles(piece[0])[:1], text_of(form[0]) if form else "")
+            yield _Section(named[1], piece, stems(" ".join(told)), form is not None)
 
 
 def _with_report_form(page: str) -> str:

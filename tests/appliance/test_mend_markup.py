@@ -449,3 +449,35 @@ def test_a_section_that_is_left_open_is_closed():
     for reply in (left_open, f"{left_open}</section>"):
         *_, added = read_markup(patch, f"```html\n{reply}\n```", cut=False).changes
         assert added.content.count("</section>") == 1
+
+
+GAMES = """<main><section id="home"><h1>Chess</h1><button>Create game</button><a href="/join" class="b">Join a game</a>
+<button>Polish pieces</button><a href="#joining">Join in</a><a href="#top">Up</a></section>
+<section id="try-creating"><h2>Creating new games</h2><form data-add="#games"><input><button>Create game now</button>
+</form></section><section id="joined"><h2>Joining existing games</h2><form><input></form></section></main>"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "mended_to"),
+    [
+        (
+            "dead-control",
+            'button "Create game" in section#home',
+            '<button data-open="#try-creating">Create game</button>',
+        ),
+        ("dead-link", 'link "Join a game" in section#home', '<a class="b" href="#joined">Join a game</a>'),
+        ("dead-anchor", "section#home > a", '<a href="#joined">Join in</a><a href="#top">Up</a>'),
+    ],
+)
+def test_what_names_a_section_leads_there_without_a_model(kind, place, mended_to):
+    patch = markup_patch(GAMES, [finding(kind, place)])
+    files, refused = apply_changes({"index.html": GAMES.encode()}, patch.ready.changes)
+    assert not refused
+    assert mended_to in files["index.html"].decode()
+
+
+@pytest.mark.parametrize("words", ["Polish pieces", "Create game now"])
+def test_what_names_no_section_or_belongs_to_a_form_is_left_to_the_model(words):
+    patch = markup_patch(GAMES, [finding("dead-control", f'button "{words}" in section')])
+    assert patch.ready is None
+    assert patch.messages
