@@ -19,7 +19,7 @@ from appliance.artifact import STRICT, Reading, parse_artifact
 from appliance.assets import complete
 from appliance.changes import apply_changes
 from appliance.context import ContextFull, Turn, conversation
-from appliance.decide import Rules, is_error, lineage, merit
+from appliance.decide import Rules, is_error, lineage, merit, owes_words
 from appliance.errors import is_missing_part
 from appliance.feedback import feedback
 from appliance.findings import (
@@ -388,7 +388,8 @@ class _Loop:
         aim = f"repair ({patch.scope}{by}): {describe(finding)}"[:300]
         step = self._step(n, "repair", before.n, look, usage, began, aim)
         better = self._adds_facts(step, before) if finding.kind == BARE else self._is_better(step, before, look)
-        kept = better and _is_sound(step, before)
+        excused = patch.scope == "feature" and owes_words(step, before)
+        kept = (better or excused) and _is_sound(step, before)
         step = replace(step, verdict="kept" if kept else "rejected", finding_key=finding_key(finding))
         self._store(step, look, tip=n if kept else before.n)
 

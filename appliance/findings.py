@@ -14,6 +14,7 @@ CHECKLIST = "checklist"
 
 EMPTY_SECTION = "empty-section"
 NUMBERED = "numbered-name"
+FILLER = "placeholder-text"
 BARE = "bare-entries"
 """Entries of a list that tell nothing exact: no fault that costs anything, a wish."""
 

@@ -12,11 +12,11 @@ from typing import Literal
 
 from appliance import prompts
 from appliance.artifact import parse_artifact, parse_patch
-from appliance.findings import BARE, NUMBERED, describe
+from appliance.findings import BARE, FILLER, NUMBERED, describe
 from appliance.mend_facts import FactsPatch, facts_patch, read_facts
 from appliance.mend_markup import PAGE, MarkupPatch, markup_patch, read_markup, used_patch
 from appliance.mend_pieces import RAW_ELEMENT
-from appliance.mend_words import FILLER, WordsPatch, read_words, words_patch
+from appliance.mend_words import WordsPatch, read_words, words_patch
 from appliance.steps import Artifact, Build, FileAppend, Files, FileWrite, Finding
 from models.chat import ChatMessage
 

@@ -13,7 +13,6 @@ from appliance.artifact import unescaped
 from appliance.steps import Artifact, Build, FileWrite, Finding
 from models.chat import ChatMessage
 
-FILLER = "placeholder-text"
 MOST = 8
 _QUOTED = re.compile(r'"(.+)"$', re.DOTALL)
 _TEXT = re.compile(r">([^<>]+)<")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from appliance.findings import FILLER
 from appliance.mend import mend_messages
-from appliance.mend_words import FILLER, read_words, words_patch
+from appliance.mend_words import read_words, words_patch
 from appliance.steps import Finding
 
 FIRST = "Lorem ipsum dolor sit amet, consectetur."
