@@ -19,7 +19,7 @@ from appliance.artifact import STRICT, Reading, parse_artifact
 from appliance.assets import complete
 from appliance.changes import apply_changes
 from appliance.context import ContextFull, Turn, conversation
-from appliance.decide import Rules, is_error, lineage, merit, owes_words
+from appliance.decide import Rules, is_error, lineage, merit
 from appliance.errors import is_missing_part
 from appliance.feedback import feedback
 from appliance.findings import (
@@ -61,7 +61,7 @@ from appliance.steps import (
     Usage,
 )
 from appliance.store import CompletionRecord, HandEdit, Run, Store
-from appliance.strategy import Draft, Mend, next_move
+from appliance.strategy import Draft, Mend, next_move, owes_words
 from appliance.strategy import Turn as TakeTurn
 from appliance.tester import SiteTester
 from appliance.writing import Cancelled, Writer, usage_of

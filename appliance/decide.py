@@ -8,11 +8,9 @@ be it the first.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from appliance.findings import FILLER, NUMBERED
 from appliance.steps import Backtrack, Continue, Decision, Grade, Observation, Scores, Step, Stop
 
 
@@ -137,15 +135,6 @@ def _number(grade: Grade, rules: Rules) -> float:
 def merit(step: Step, rules: Rules) -> float:
     """Both scores together; what was not measured stays below every number."""
     return _number(step.scores.functionality, rules) + _number(step.scores.appearance, rules)
-
-
-def owes_words(step: Step, before: Step) -> bool:
-    """Whether it does more than the step before, and looks worse by nothing but words that the next repairs write:
-    else a section that works is lost for one line of filler in it."""
-    audits = (step.observation.audit, before.observation.audit)
-    now, then = (Counter(finding.kind for finding in (audit.findings if audit else ())) for audit in audits)
-    more = (step.scores.functionality.score or 0.0) > (before.scores.functionality.score or 0.0)
-    return more and (now - then).keys() <= {FILLER, NUMBERED}
 
 
 def _rank(step: Step, rules: Rules) -> tuple[float, float, int]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.decide import Rules, best_step, decide, lineage, merit, shows_page
-from appliance.findings import CHECKLIST, EMPTY_SECTION, all_findings, bare_lists, finding_key
+from appliance.findings import CHECKLIST, EMPTY_SECTION, FILLER, NUMBERED, all_findings, bare_lists, finding_key
 from appliance.profiles import Profile
 from appliance.steps import Backtrack, ChecklistItem, Continue, Finding, Step, Stop
 
@@ -140,3 +140,12 @@ def _wish(steps: Sequence[Step], tip: int, tried: Counter[str]) -> tuple[Finding
         return ()  # about a fault that was let be, and more content does not mend it
     wish = Finding("suggestion", "", suggestion, "minor")
     return (wish,) if suggestion and tried[finding_key(wish)] < TRIES_PER_FINDING else ()
+
+
+def owes_words(step: Step, before: Step) -> bool:
+    """Whether it does more than the step before, and looks worse by nothing but words that the next repairs write:
+    else a section that works is lost for one line of filler in it."""
+    audits = (step.observation.audit, before.observation.audit)
+    now, then = (Counter(finding.kind for finding in (audit.findings if audit else ())) for audit in audits)
+    more = (step.scores.functionality.score or 0.0) > (before.scores.functionality.score or 0.0)
+    return more and (now - then).keys() <= {FILLER, NUMBERED}

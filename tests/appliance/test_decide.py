@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 from builders import chain, step
 
-from appliance.decide import FAITHFUL, FIXED, Rules, best_step, decide, deliverable, is_error, owes_words
-from appliance.findings import FILLER, NUMBERED
-from appliance.steps import Backtrack, Continue, Finding, Grade, Observation, Scores, Stop, Usage
+from appliance.decide import FAITHFUL, FIXED, Rules, best_step, decide, deliverable, is_error
+from appliance.steps import Backtrack, Continue, Grade, Observation, Scores, Stop, Usage
 
 GOOD, POOR = step(0, 4.0), step(0, 1.0, error=True)
 THREE = Rules(errors_in_a_row=3)
@@ -95,18 +94,3 @@ def test_the_word_error_in_a_log_is_an_error_only_for_the_reference():
 def test_a_poor_look_is_an_error_step(value, fixed, faithful):
     assert is_error(Observation("done"), scores(value), FIXED) is fixed
     assert is_error(Observation("done"), scores(value), FAITHFUL) is faithful
-
-
-@pytest.mark.parametrize(
-    ("kinds", "functionality", "owes"),
-    [
-        ((FILLER, NUMBERED, "contrast"), 3.1, True),
-        ((FILLER, "contrast", "contrast"), 3.1, False),  # one place more is hard to read
-        ((FILLER,), 3.0, False),  # it does no more than before
-        ((), None, False),
-    ],
-)
-def test_a_step_that_does_more_may_owe_words_but_nothing_else(kinds, functionality, owes):
-    before = step(1, functionality=3.0, findings=[Finding("contrast", "h1", "grey")])
-    after = step(2, 2.4, functionality=functionality, findings=[Finding(kind, "p", "said") for kind in kinds])
-    assert owes_words(after, before) is owes

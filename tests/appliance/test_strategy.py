@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from builders import step
 
 from appliance.decide import FIXED
-from appliance.findings import finding_key
+from appliance.findings import FILLER, NUMBERED, finding_key
 from appliance.profiles import load_profiles
 from appliance.steps import Backtrack, ChecklistItem, Finding, Stop, Verdict
-from appliance.strategy import Draft, Mend, Turn, next_move
+from appliance.strategy import Draft, Mend, Turn, next_move, owes_words
 
 SMALL, STRONG = load_profiles()["small"], load_profiles()["strong"]
 OVERFLOW = Finding("overflow", "table", "18 px too wide")
@@ -137,3 +138,18 @@ def test_a_third_draft_is_not_worked_on():
     assert next_move([*drafts, *tried[:2]], 1, SMALL, 3, FIXED) == Backtrack(2)
     assert next_move([*drafts, *tried], 2, SMALL, 3, FIXED) == Stop("nothing left to mend")
     assert next_move([*drafts, *tried], 2, SMALL, 3, replace(FIXED, starts=3)) == Backtrack(3)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "functionality", "owes"),
+    [
+        ((FILLER, NUMBERED, "contrast"), 3.1, True),
+        ((FILLER, "contrast", "contrast"), 3.1, False),  # one place more is hard to read
+        ((FILLER,), 3.0, False),  # it does no more than before
+        ((), None, False),
+    ],
+)
+def test_a_step_that_does_more_may_owe_words_but_nothing_else(kinds, functionality, owes):
+    before = step(1, functionality=3.0, findings=[Finding("contrast", "h1", "grey")])
+    after = step(2, 2.4, functionality=functionality, findings=[Finding(kind, "p", "said") for kind in kinds])
+    assert owes_words(after, before) is owes
