@@ -47,6 +47,9 @@ KINDS: Mapping[str, FactKind] = {
 }
 """The closed set, most telling first; docs/explorer.md says what each means."""
 
+COPIED = "now also stands elsewhere on the page"
+"""What is seen of a button that takes its entry over into another list, as a cart."""
+
 # What a control says it does. Whole words of its name, label, placeholder and ids.
 _PURPOSES = {
     "delete": r"delete|remove|trash|discard|erase|✕|✖|×|🗑️?|cancel (?:booking|order|reservation|appointment)",

@@ -32,6 +32,7 @@ from appliance.explorer_controls import (
     works_kind,
 )
 from appliance.explorer_facts import (
+    COPIED,
     claims_success,
     claims_to_keep,
     is_chosen,
@@ -257,7 +258,7 @@ class ControlTrials(FormTrials):
                 "add-item",
                 one.place,
                 True,
-                f'"{short(title)}" now also stands elsewhere on the page',
+                f'"{short(title)}" {COPIED}',
                 f"{one.subject} {one.words}",
             )
 

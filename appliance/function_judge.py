@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from appliance.explorer_facts import KINDS, speaks_of_order, word_set
+from appliance.explorer_facts import COPIED, KINDS, speaks_of_order, word_set
 from appliance.steps import Answer, Audit, ChecklistItem, Exploration, Fact, Grade, Verdict
 
 JUDGE = "explorer@1"
@@ -109,6 +109,13 @@ def _by_facts(item: ChecklistItem, facts: Sequence[Fact]) -> tuple[Answer, str]:
 _ANSWERS = re.compile(r"\brepl(?:y|ies)|\bcomment", re.IGNORECASE)
 """What is said to something that stands there is not what stands there: a post is no reply."""
 
+_TAKES = re.compile(
+    r"\b(?:cart|basket|bag|(?:wish|watch|play|shopping )?list|favou?rite|collection|library|shelf|plan(?:ner)?"
+    r"|schedule|itinerary)s?\b",
+    re.IGNORECASE,
+)
+"""Where entries are put that stand there already. Elsewhere to add something is to bring something new."""
+
 
 def _is_meant(item: ChecklistItem, fact: Fact) -> bool:
     """By the item's subject, else by a word of its task: a newsletter that works says nothing of ordering tickets."""
@@ -116,6 +123,8 @@ def _is_meant(item: ChecklistItem, fact: Fact) -> bool:
     if item.proof == "filter" and speaks_of_order(item.task) != speaks_of_order(fact.place):
         return False
     if _ANSWERS.search(item.task) and not _ANSWERS.search(f"{fact.subject} {fact.place}"):
+        return False
+    if COPIED in fact.evidence and not _TAKES.search(item.task):
         return False
     if item.subject or item.proof == "navigate":
         return all(_is_among(word, words) for word in word_set(item.subject))

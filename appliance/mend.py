@@ -15,7 +15,7 @@ from appliance.artifact import parse_artifact, parse_patch
 from appliance.findings import BARE, FILLER, NUMBERED, describe
 from appliance.mend_facts import FactsPatch, facts_patch, read_facts
 from appliance.mend_markup import PAGE, MarkupPatch, markup_patch, read_markup, used_patch
-from appliance.mend_pieces import RAW_ELEMENT
+from appliance.mend_pieces import RAW_ELEMENT, SECTION, titles
 from appliance.mend_words import WordsPatch, read_words, words_patch
 from appliance.steps import Artifact, Build, FileAppend, Files, FileWrite, Finding
 from models.chat import ChatMessage
@@ -125,8 +125,10 @@ def read_patch(patch: AnyPatch, reply: str, *, cut: bool) -> Artifact:
         return read_facts(patch, reply, cut=cut)
     if isinstance(patch, MarkupPatch):
         return read_markup(patch, reply, cut=cut)
-    if patch.scope == "content" and _repeats(patch.before, reply):
-        return Artifact(Build(), problems=("the new sections repeat what the page has already",))
+    if patch.scope == "content":
+        reply = _without_repeats(patch.before, reply)
+        if _repeats(patch.before, reply):
+            return Artifact(Build(), problems=("the new sections repeat what the page has already",))
     if patch.scope != "script" or cut:
         return parse_patch(reply, patch.path, cut=cut)
     changes = parse_patch(reply, patch.path).changes
@@ -135,6 +137,18 @@ def read_patch(patch: AnyPatch, reply: str, *, cut: bool) -> Artifact:
         return parse_artifact(reply)
     script = max(blocks, key=len)
     return Artifact(Build(), (FileWrite(patch.path, f"{patch.before}\n{script}\n{patch.after}".lstrip("\n")),))
+
+
+def _without_repeats(page: str, reply: str) -> str:
+    """Without the sections whose id or heading the page has already: longer ones too would stand there twice."""
+    known = {title.lower() for title in titles(page)}
+
+    def new(section: re.Match[str]) -> str:
+        named = re.search(r"""^<section\b[^<>]*\bid=["']([\w-]+)""", section[0])
+        again = {title.lower() for title in titles(section[0])[:1]} & known or (named and _has_id(page, named[1]))
+        return "" if again else section[0]
+
+    return SECTION.sub(new, reply)
 
 
 def _repeats(page: str, reply: str) -> bool:

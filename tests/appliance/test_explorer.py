@@ -10,7 +10,7 @@ from explored_pages import DEFECTS, PAGES, exploring, failures, missed, planted,
 
 from appliance import explorer_walk
 from appliance.explorer import sequences
-from appliance.explorer_facts import KINDS, claims_success, findings_of, form_purpose, nonce, refuses, settled
+from appliance.explorer_facts import COPIED, KINDS, claims_success, findings_of, form_purpose, nonce, refuses, settled
 from appliance.function_judge import FEW_FACTS, UNJUDGED, grade_function, prove
 from appliance.steps import Audit, ChecklistItem, Exploration, Fact, Viewport
 from sandbox.hands import Target
@@ -404,6 +404,15 @@ def test_a_refusal_is_no_claim_of_success():
     assert claims_success(["Please fill in all fields before it can be saved"]) == ""
     assert refuses(["Please enter a name"])
     assert not refuses(["Welcome"])
+
+
+def test_what_a_button_takes_over_is_new_to_a_cart_and_nowhere_else():
+    items = [
+        ChecklistItem(task, "It appears.", "functional", "add", "services")
+        for task in ("Try adding services.", "Add services to the cart.")
+    ]
+    taken = Fact("add-item", 'button "Add to Cart" in div.card', True, f'"Cutting" {COPIED}', "add", "Our services")
+    assert [one.answer for one in prove(items, Exploration(facts=(taken,)), None)] == ["unjudged", "YES"]
 
 
 def test_a_post_is_no_reply():

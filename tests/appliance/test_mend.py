@@ -66,6 +66,17 @@ def test_sections_that_repeat_the_page_are_refused():
     assert fresh.changes
 
 
+def test_a_section_that_the_page_has_already_is_left_out_and_the_new_ones_come():
+    page = PAGE.replace(b'<p id="list">', b'<section id="bread"><h2>Loaves</h2></section><p id="list">')
+    patch = mend_messages({"index.html": page}, [Finding("suggestion", "", "more", "minor")], BRIEF)
+    again = ' id="bread"><h2>Bread</h2><h3>Oat</h3></section><section><h2>loaves</h2><h3>Spelt</h3></section>'
+    reply = f"{patch.start}{again}<section><h2>Hours</h2></section>\n```"
+    (change,) = read_patch(patch, reply, cut=False).changes
+    assert "Hours" in change.content
+    assert "Oat" not in change.content
+    assert "Spelt" not in change.content
+
+
 def test_the_second_try_leaves_a_free_hand():
     assert mend_messages(FILES, [THROWS], BRIEF, again=True).scope == "append"
 
