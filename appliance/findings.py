@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from appliance.explorer_facts import findings_of
-from appliance.list_facts import facts_of
+from appliance.list_facts import facts_of, names_deed
 from appliance.steps import Audit, ChecklistItem, Finding, Heading, Observation, Severity
 
 CHECKLIST = "checklist"
@@ -73,12 +73,13 @@ def all_findings(observation: Observation, items: Sequence[ChecklistItem]) -> li
 
 
 def bare_entries(audit: Audit) -> list[tuple[str, str]]:
-    """(heading of the list, heading of the entry) of each, in the page's order."""
+    """(heading of the list, heading of the entry) of each thing, in the page's order."""
     found: list[tuple[str, str]] = []
     above: Heading | None = None
     for heading in audit.outline:
         if heading.bare and above and heading.level > above.level:
-            found.append((above.text, heading.text))
+            if not names_deed(heading.text):
+                found.append((above.text, heading.text))
         elif not heading.bare and heading.level < 4:
             above = heading
     return found

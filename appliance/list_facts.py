@@ -22,6 +22,18 @@ _FACTS = (
 """What a list is about, and what its visitors look for. A small model that is told no labels takes any."""
 _ABOUT_THE_SITE = re.compile(r"\b(?:welcome|about|overview|features?|why|how)\b", re.IGNORECASE)
 
+_DEED = re.compile(
+    r"(?:add|analy[sz]e|apply|book|browse|buy|check|choose|contact|create|delete|edit|explore|find|generate|get|issue|join"
+    r"|learn|make|manage|order|pay|post|read|register|request|review|search|see|sell|send|share|submit|track|update|view"
+    r"|write)\b",
+    re.IGNORECASE,
+)
+
+
+def names_deed(name: str) -> bool:
+    """“Submit claim” is something to do, and has no number of its own."""
+    return _DEED.match(name) is not None
+
 
 def facts_of(title: str) -> tuple[str, ...]:
     """The two labels that fit what the heading names first; empty where it names nothing that has such facts."""

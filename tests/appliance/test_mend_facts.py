@@ -104,6 +104,7 @@ def test_a_list_is_two_bare_entries_below_a_heading_that_has_facts():
         *(heading("Our menu", 2, bare=False), heading("Rye"), heading("Plum cake"), heading("Pretzel", bare=False)),
         *(heading("Our values", 2, bare=False), heading("Honest"), heading("Slow")),
         *(heading("Events", 2, bare=False), heading("Harvest")),
+        *(heading("Orders", 2, bare=False), heading("Submit an order"), heading("Track orders")),
     )
     (found,) = bare_lists(drafted(*outline).observation.audit)
     assert (found.place, found.evidence.split(": ")[1]) == ("Our menu", "Rye, Plum cake")
