@@ -345,7 +345,7 @@ class _Site:
 
 
 _BEHAVIOUR = re.compile(
-    r"""<[^<>]*\sdata-(?:search|filter|sort|add|answer|login|vote|put|open|toggle|report|chart|choose|mark|details|comments)(?=[\s=>])|kit/site\.js"""
+    r"""<[^<>]*\sdata-(?:search|find|filter|sort|add|answer|login|vote|put|open|toggle|report|chart|choose|mark|details|comments)(?=[\s=>])|kit/site\.js"""
 )
 
 

@@ -47,6 +47,7 @@ KINDS: Mapping[str, FactKind] = {
 }
 """The closed set, most telling first; docs/explorer.md says what each means."""
 
+NOTHING = re.compile(r"^(?:nothing|no \w+(?: \w+)?) (?:was |were )?(?:found|match)", re.IGNORECASE)
 COPIED = "now also stands elsewhere on the page"
 """What is seen of a button that takes its entry over into another list, as a cart."""
 

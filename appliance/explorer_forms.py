@@ -33,6 +33,7 @@ from appliance.explorer_controls import (
     was_seen,
 )
 from appliance.explorer_facts import (
+    NOTHING,
     claims_success,
     claims_to_keep,
     is_notice,
@@ -41,6 +42,7 @@ from appliance.explorer_facts import (
     refuses,
     says,
     short,
+    word_set,
 )
 from appliance.explorer_walk import EDITED, Walk
 from appliance.steps import Act
@@ -432,6 +434,8 @@ class FormTrials(Walk):
                 return None
             left = item_texts(self.look())
             if had <= left:
+                if any(NOTHING.search(text) for effect in effects for text in effect.added):
+                    return brings(patient)
                 if any(effect.added or effect.dialogs for effect in effects):
                     return None
                 told.append(f'with "{NOTHING_LIKE_IT}" all items stay')
@@ -449,6 +453,20 @@ class FormTrials(Walk):
                 else f'"{word}" does not find "{short(wanted, 40)}"'
             )
             return wanted in found
+
+        def brings(patient: bool) -> bool | None:
+            """Where the list stays and what was found stands elsewhere: more of an item than the word asked for."""
+            wanted = next((text for text in start_items(start) if query_word(text)), "")
+            if not wanted:
+                return None
+            word = query_word(wanted)
+            shown = word_set(" ".join(text for effect in query(word, patient) for text in effect.added))
+            rest = word_set(wanted) - word_set(word)
+            if not rest:
+                return None
+            holds = len(rest & shown) * 2 >= len(rest)
+            told.append(f'"{word}" {"brings" if holds else "does not bring"} "{short(wanted, 40)}"')
+            return holds
 
         told: list[str] = []
         holds = self.attempt(place, (), trial)

@@ -33,6 +33,7 @@ from appliance.explorer_controls import (
 )
 from appliance.explorer_facts import (
     COPIED,
+    NOTHING,
     claims_success,
     claims_to_keep,
     is_chosen,
@@ -50,7 +51,6 @@ PARTS_OF_A_DATE = 8
 """The Tab key goes through the parts of a date and a time, and to the button beside them."""
 NEEDS_WORK = re.compile(r"\b(?:undo|redo|delete|remove|erase|new)\b", re.IGNORECASE)
 BY_HAND = re.compile(r"\b(?:clear|add)\b", re.IGNORECASE)
-NOTHING = re.compile(r"^(?:nothing|no \w+(?: \w+)?) (?:was |were )?(?:found|match)", re.IGNORECASE)
 WRITES = re.compile(r"\b(?:post|publish|reply|comment|write|message)\b", re.IGNORECASE)
 """What needs words of the visitor's own: a copy of the card is no post."""
 ALL = re.compile(r"(?:show )?(?:all|everything)", re.IGNORECASE)

@@ -31,7 +31,16 @@ from appliance.mend_pieces import (
     with_list_names,
     with_places,
 )
-from appliance.mend_ready import MAKES_REPORTS, PUT, TO_CART, section_named, way_in_card, with_anchors_led, with_cart
+from appliance.mend_ready import (
+    MAKES_REPORTS,
+    PUT,
+    TO_CART,
+    list_to_search,
+    section_named,
+    way_in_card,
+    with_anchors_led,
+    with_cart,
+)
 from appliance.mend_section import read_section, without_thin_section
 from appliance.recipes import examples_own, opening, recipe
 from appliance.steps import Artifact, Build, ChecklistItem, FileAppend, FileWrite, Finding
@@ -58,7 +67,7 @@ _WAYS = """\
 - <button data-answer="Thank you.">Words</button> takes what was entered in the fields beside it, and says this
 """
 _KIT_WAYS = re.compile(
-    r"""\s+data-(?:filter|put|open|details|toggle|choose|mark|report|answer|add|login|vote)(?:=(?:"[^"]*"|'[^']*'|[^\s>]+))?"""
+    r"""\s+data-(?:filter|find|put|open|details|toggle|choose|mark|report|answer|add|login|vote)(?:=(?:"[^"]*"|'[^']*'|[^\s>]+))?"""
 )
 _EXAMPLE_WORDS = re.compile(r">(?:Title|Two sentences\.|Words)<")
 _SELECT_WAYS = """\
@@ -106,6 +115,8 @@ def markup_patch(page: str, findings: Sequence[Finding]) -> MarkupPatch | None:
         return _form_patch(page, first, problem) or _control_patch(page, first)
     if first.kind in CONTROL_KINDS:
         return _select_patch(page, first) if first.place.startswith("select") else _control_patch(page, first)
+    if first.kind == "search-fails":
+        return _search_patch(page, first)
     if first.kind == "dead-anchor" and (anchors := _anchors_patch(page)):
         return anchors
     if first.kind in LINK_KINDS:
@@ -210,6 +221,19 @@ def _with_report(page: str, form: re.Match[str]) -> MarkupPatch:
     way = f'data-report="#{best}"' if best and alike[best] else 'data-report=""'
     patch = MarkupPatch((), "form", page, "", form[1], at=form.start())
     return replace(patch, ready=_replaced(patch, f"{_KIT_WAYS.sub('', tag)} {way}>"))
+
+
+def _search_patch(page: str, finding: Finding) -> MarkupPatch | None:
+    """A search form that finds nothing brings the entries of the list it can only mean."""
+    page = with_list_names(page)
+    form = form_at(page, finding.place) if " in form" in finding.place else None
+    if form is None or not (name := list_to_search(page, form)):
+        return None
+    old = _without_inline(page, finding.place)
+    form = form_at(old, finding.place) or form
+    tag = _KIT_WAYS.sub("", _opening_tag(form[1], form[1])).rstrip(">").rstrip()
+    patch = MarkupPatch((), "form", old, "", form[1], at=form.start())
+    return replace(patch, ready=_replaced(patch, f'{tag} data-find="#{name}">'))
 
 
 def _opening_tag(reply: str, old: str) -> str:

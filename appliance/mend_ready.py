@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from appliance.mend_pieces import CONTROL, FORM, SECTION, has_id, stems, text_of, titles
+from appliance.mend_pieces import CONTROL, FORM, LIST, NAV, SECTION, has_id, stems, text_of, titles
 from appliance.recipes import done_by, marked_as
 
 _IN_CARD = re.compile(r"\" in (?:article|li|tr)\b|\" in [^\s#]+\.card(?:\.|$)")
 _SHOWS_MORE = re.compile(r"\b(?:view|details?|more|learn|read|explore|discover|see)\b", re.IGNORECASE)
 PUT = 'data-put="#cart"'
 TO_CART = re.compile(r"\b(?:cart|basket|bag|buy|order|purchase)\b", re.IGNORECASE)
+_ENTRIES = re.compile(r"""<(?:article|li|tr)\b|\bclass=["']card\b""", re.IGNORECASE)
 _EMPTY_WORDS = stems("click here view more this that your with from page site website welcome home")
 MAKES_REPORTS = re.compile(r"\b(?:report|calculat|analy[sz]|summar|estimat|generat|convert)", re.IGNORECASE)
 
@@ -52,6 +53,23 @@ def section_named(page: str, control: re.Match[str], words: str) -> str:
     others = [one for one in _sections(page) if not one.piece.start() < control.start() < one.piece.end()]
     best = max(others, key=lambda one: (len(wanted & one.words), one.has_form), default=None)
     return best.name if best and wanted & best.words else ""
+
+
+def list_to_search(page: str, form: re.Match[str]) -> str:
+    """The id of the list with two entries at least whose words are most like the form's, of two alike the longer one;
+    empty where there is none. Lists of the navigation and of forms are none."""
+    apart = [piece.span() for pattern in (NAV, FORM) for piece in pattern.finditer(page)]
+    wanted = stems(text_of(form[0]))
+    best, name = (-1, 1), ""
+    for found in LIST.finditer(page):
+        named = re.search(r"""\bid=["']([\w-]+)["']""", found[0])
+        if named is None or any(first < found.start() < behind for first, behind in apart):
+            continue
+        inside = page[found.end() :].partition("</section")[0]
+        rank = (len(wanted & stems(text_of(inside))), len(_ENTRIES.findall(inside)))
+        if rank[1] > 1 and rank > best:
+            best, name = rank, named[1]
+    return name
 
 
 def with_anchors_led(page: str) -> str:

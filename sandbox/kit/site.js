@@ -1,5 +1,6 @@
 /* Behaviour for sites made offline, by attributes alone; `#list` stands for the id of a list, table or box.
    <input type="search" data-search="#list">                  shows the items that contain the words
+   <form data-find="#list">                                    brings the items that contain what was entered, below the form
    <select data-filter="#list">, <button data-filter="#list" data-value="Fiction">   shows the items of that kind; All shows all
    <select data-sort="#list">                                  orders the items by name, or by the number in the line that has the word
    <form data-add="#list">                                     adds an entry, kept in this browser, with Edit and Delete
@@ -79,6 +80,14 @@
   const items = (list) => {
     const rows = [...body(list).children].filter((row) => !row.matches("[data-empty], script, template, h1, h2, h3, h4") && !row.querySelector(":scope > th:first-child:not([scope=row])"));
     return rows.length === 1 && rows[0].children.length > 2 && !rows[0].matches("tr, li, article, .card") ? [...rows[0].children] : rows;
+  };
+  const copied = (item) => {
+    const copy = item.matches("li, tr") ? make("article", "", { class: "card" }) : item.cloneNode(true);
+    if (item.matches("li, tr")) copy.append(make("p", (item.matches("tr") ? [...item.cells].map((cell) => cell.textContent.trim()).join(" · ") : item.innerText)));
+    [copy, ...copy.querySelectorAll("[id]")].forEach((part) => part.removeAttribute("id"));
+    copy.hidden = false;
+    copy.style.display = "";
+    return copy;
   };
   const chosen = new Map();
   const narrow = (selector) => {
@@ -182,6 +191,16 @@
     },
     report(form, selector) {
       compose(form, selector);
+    },
+    find(form, selector) {
+      const typed = fields(form).filter((field) => field.matches("input, textarea") && !/^(checkbox|radio)$/.test(field.type));
+      const words = typed.map(value).join(" ").toLowerCase().split(/\s+/).filter(Boolean);
+      const list = find(selector);
+      const found = list ? items(list).filter((item) => words.every((word) => item.textContent.toLowerCase().includes(word))) : [];
+      form.parentElement.querySelector(":scope > [data-made=found]")?.remove();
+      const box = make("div", "", { class: "cards", "data-made": "found", role: "status" });
+      box.append(...(found.length ? found.map(copied) : [make("p", "Nothing found.")]));
+      form.after(box);
     },
     comment(form, selector) {
       const said = [titleOf(cardOf(form)), fields(form).map(value).join(": "), new Date().toLocaleString()];

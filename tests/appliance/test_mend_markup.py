@@ -481,3 +481,24 @@ def test_what_names_no_section_or_belongs_to_a_form_is_left_to_the_model(words):
     patch = markup_patch(GAMES, [finding("dead-control", f'button "{words}" in section')])
     assert patch.ready is None
     assert patch.messages
+
+
+FOODS = """<nav><ul id="menu"><li>Apple food</li><li>Foods</li></ul></nav>
+<section><div class="cards"><div class="card"><h3>Apple</h3></div><div class="card"><h3>Rice</h3></div></div></section>
+<section id="search"><form id="find" onsubmit="return look(event)"><label>Food <input></label>
+<button onclick="look()">Search</button></form><div class="cards"><!-- results --></div></section>"""
+
+
+def test_a_search_form_that_finds_nothing_brings_what_the_one_list_has():
+    patch = markup_patch(FOODS, [finding("search-fails", 'field "Food" in form#find')])
+    files, refused = apply_changes({"index.html": FOODS.encode()}, patch.ready.changes)
+    assert not refused
+    page = files["index.html"].decode()
+    assert '<div class="cards" id="list-1"><div class="card"><h3>Apple' in page
+    assert '<form id="find" data-find="#list-1"><label>Food <input></label>\n<button>Search</button>' in page
+
+
+def test_a_search_without_a_list_is_left_to_the_model():
+    bare = FOODS.replace('<div class="card"><h3>Rice</h3></div>', "")
+    assert markup_patch(bare, [finding("search-fails", 'field "Food" in form#find')]) is None
+    assert markup_patch(FOODS, [finding("search-fails", 'field "Food" in div.card')]) is None

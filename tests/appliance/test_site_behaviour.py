@@ -213,6 +213,38 @@ def test_a_report_draws_numbers_of_one_kind(tmp_path):
     assert drawn == ["Soup", "30", "Bread", "12", "Cake", "1,200"]
 
 
+FOODS = """<section><h2>Foods</h2><div class="cards" id="foods">
+<article class="card" id="a"><h3>Apple</h3><p>Sweet and firm, 52 kcal.</p></article>
+<article class="card"><h3>Broccoli</h3><p>Green and crisp, 34 kcal.</p></article></div></section>
+<section><h2>Look up</h2><form {way}><label>Food <input name="food" required></label><button>Search</button></form>
+</section>"""
+
+
+def test_what_a_search_form_found_stands_below_it(tmp_path):
+    with used(tmp_path, FOODS.format(way='data-find="#foods"')) as hands:
+        hands.type(control(hands, "Food"), "aPPle sweet")
+        told = " ".join(hands.click(control(hands, "Search")).added)
+        assert "52 kcal" in told
+        assert "34 kcal" not in told
+        assert hands.browser.evaluate("return document.querySelectorAll('#a').length") == 1
+        hands.type(control(hands, "Food"), "gravel")
+        assert "Nothing found." in " ".join(hands.click(control(hands, "Search")).added)
+
+
+@pytest.mark.parametrize(
+    ("way", "holds"),
+    [
+        ('data-find="#foods"', True),
+        ("onsubmit=\"this.after('Nothing found.'); return false\"", False),
+    ],
+)
+def test_a_search_that_brings_its_finds_is_told_from_one_that_has_none(site, way, holds):
+    page = PAGE.format(FOODS.format(way=way))
+    files = complete({"index.html": page.encode(), "style.css": STYLE.encode()}, "A kitchen.").files
+    facts = site.look(files, "A kitchen.").observation.exploration.facts
+    assert [fact.holds for fact in facts if fact.kind == "search-items"] == [holds]
+
+
 TASKS = """<section><h2>Tasks</h2><form data-add="#tasks"><label>Task <input name="task" required></label>
 <button>Add task</button></form><label>Find <input type="search" data-search="#tasks"></label><ul id="tasks"></ul>
 </section>"""
