@@ -157,6 +157,15 @@ class Nonce:
     seen: str
 
 
+_IDENTIFIES = re.compile(
+    r"\b(?:account|booking|case|claim|customer|flight|invoice|licen[cs]e|member(?:ship)?|order|passport|policy|product|reference"
+    r"|registration|serial|student|ticket|tracking)"
+    r" (?:number|no|id)\b",
+    re.IGNORECASE,
+)
+"""A number that tells one thing from another, and is as good as a name to find it by."""
+
+
 def nonce(kind: str, words: str, n: int, *, least: str = "", most: str = "", today: date) -> Nonce:
     """The `n`th thing typed, fit for a field of this kind and these words. A login is typed by convention."""
     first, second = _WORDS[(2 * n) % len(_WORDS)], _WORDS[(2 * n + 1) % len(_WORDS)]
@@ -165,6 +174,8 @@ def nonce(kind: str, words: str, n: int, *, least: str = "", most: str = "", tod
             return Nonce(f"{first}.{second}@example.com", f"{first}.{second}")
         case "password":
             return Nonce("Juniper-482!x", "")
+        case "number" if _IDENTIFIES.search(plain(words)) and not most:
+            return Nonce(f"5821407{n}", f"5821407{n}")
         case "number" | "range":
             return Nonce(_number(least, most, n), "")
         case "date":
@@ -177,6 +188,8 @@ def nonce(kind: str, words: str, n: int, *, least: str = "", most: str = "", tod
         return nonce("email", "", n, today=today)
     if re.search(r"\b(?:phone|tel|mobile|telephone)\b", plain(words), re.IGNORECASE):
         return Nonce("5550142876", "5550142876")
+    if _IDENTIFIES.search(plain(words)):
+        return Nonce(f"5821407{n}", f"5821407{n}")
     if re.search(r"\b(?:amount|price|quantity|age|qty|cost|how many|number|weight|height)\b", plain(words), re.I):
         return Nonce(_number(least, most, n), "")
     if re.search(r"\b(?:url|website|link|image)\b", plain(words), re.IGNORECASE):

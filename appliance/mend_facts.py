@@ -75,6 +75,7 @@ def _own(told: Sequence[list[str]]) -> list[list[str]]:
 def _facts(line: str) -> list[str]:
     """Those of the form `Label: value`; none where they hold no figure."""
     plain = re.sub(r"<[^>]+>|[*_`]{1,3}|^.*?→", "", line)
+    plain = re.sub(r"\((?:for )?example:?\s+([^()]+)\)", r"\1", plain, flags=re.IGNORECASE)
     parts = [part.strip(" .") for part in re.split(r";\s*|\s+\|\s+|,\s+(?=[A-Z][\w ]{1,28}:)", plain)]
     read = [found for part in parts if (found := _FACT.match(part)) and not _COPIED.match(part)]
     facts = [html.escape(f"{found[1]}: {found[2]}", quote=False) for found in read[:3]]

@@ -378,6 +378,20 @@ def test_what_is_typed_fits_the_field(kind, words, typed):
     assert nonce(kind, words, 0, today=date(2027, 1, 1)).text == typed
 
 
+@pytest.mark.parametrize(
+    ("kind", "words", "most", "is_told_apart"),
+    [
+        ("text", "Policy number policy-number", "", True),
+        ("number", "claimNumber", "", True),
+        ("number", "Policy number", "50", False),
+        ("text", "Number of guests", "", False),
+    ],
+)
+def test_a_number_that_names_a_thing_is_one_that_is_found_again(kind, words, most, is_told_apart):
+    typed = nonce(kind, words, 3, most=most, today=date(2027, 1, 1))
+    assert (typed.seen == typed.text == "58214073") is is_told_apart
+
+
 def test_a_number_stays_within_its_bounds():
     assert nonce("number", "", 0, least="10", most="20", today=date(2027, 1, 1)).text == "10"
     assert nonce("number", "", 0, least="1", most="5", today=date(2027, 1, 1)).text == "5"

@@ -78,6 +78,11 @@ def test_what_is_said_of_several_and_holds_no_figure_is_left_out():
     assert "Client" not in markup
 
 
+def test_a_value_that_calls_itself_an_example_is_the_value():
+    markup, _ = answered(" Phone: (Example: 555-0142); Since: 2019\n2. Plum cake → Price: $3")
+    assert "<p>Phone: 555-0142<br>Since: 2019</p>" in markup
+
+
 def test_entries_that_a_script_makes_are_refused_without_asking():
     patch = asked("<main><h2>Our menu</h2><div id=list></div><script>/* Plum cake */</script></main>")
     assert (patch.messages, patch.ready.problems) == ((), ("the entries do not stand in the page's source",))
