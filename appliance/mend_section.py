@@ -50,7 +50,7 @@ def read_section(page: str, path: str, foreign: Sequence[str], section: str) -> 
     if repeated := {title.lower() for title in titles(section)[:1]} & {title.lower() for title in titles(page)}:
         return Artifact(Build(), problems=(f"the page has a section “{repeated.pop()}” already",))
     section = re.sub(r"""\s+on\w+\s*=\s*("[^"]*"|'[^']*')""", "", section)  # it names functions that are not there
-    section = _with_free_ids(page, section)
+    section = _with_dates_free(_with_free_ids(page, section))
     section = _with_targets(page, _with_choices_wired(_with_lists_named(page, section)))
     changes: list[Change] = []
     name, title = re.search(r"""<section[^<>]*\bid=["']([^"']+)""", section), titles(section)
@@ -83,6 +83,21 @@ def _with_free_ids(page: str, section: str) -> str:
             free = next(f"{name}-{n}" for n in range(2, 1000) if not has_id(page, f"{name}-{n}"))
             section = re.sub(rf"""((?:\bid|\bfor)=["']|["']#){re.escape(name)}(?=["'])""", rf"\g<1>{free}", section)
     return section
+
+
+def _with_dates_free(section: str) -> str:
+    """A report can be had for all days: only what it is about must be said."""
+
+    def free(form: re.Match[str]) -> str:
+        if "data-report" not in form[1]:
+            return form[0]
+        return re.sub(
+            r"""(<input\b(?=[^<>]*\btype=["']?(?:date|month|week|time)\b)[^<>]*?)\s+required(?:=["'][^"']*["'])?""",
+            r"\1",
+            form[0],
+        )
+
+    return FORM.sub(free, section)
 
 
 def _with_lists_named(page: str, section: str) -> str:

@@ -502,3 +502,12 @@ def test_a_search_without_a_list_is_left_to_the_model():
     bare = FOODS.replace('<div class="card"><h3>Rice</h3></div>', "")
     assert markup_patch(bare, [finding("search-fails", 'field "Food" in form#find')]) is None
     assert markup_patch(FOODS, [finding("search-fails", 'field "Food" in div.card')]) is None
+
+
+def test_a_report_can_be_had_for_all_days():
+    item = ChecklistItem("Generate reports.", "A report appears.", "functional", "none", "")
+    dates = '<input name="what" required><input type="date" required min="1"><input required type="month">'
+    section = f'<section id="r"><h2>Reports</h2><form data-report="#f">{dates}</form><form>{dates}</form></section>'
+    page = mended(feature_patch(PAGE, item, "Reports."), f"```html\n{section}\n```")
+    free = '<input name="what" required><input type="date" min="1"><input required type="month">'
+    assert f'<form data-report="#f">{free.replace(" required type", " type")}</form><form>{dates}</form>' in page
