@@ -52,8 +52,12 @@ LINK_KINDS = ("dead-link", "dead-anchor")
 PAGE = "index.html"
 _AROUND_CHARS = 400
 _LIST_CHARS = 1500
-_INLINE = re.compile(r"""\s+on(?:submit|click)=(?:"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
+_LABEL_CHARS = 160
+_INLINE = re.compile(r"""\s+on(?:submit|click|input|change|keyup|keydown)=(?:"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
 _HREF = re.compile(r"""\s+href=(?:"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
+_TYPED = re.compile(
+    r"""<input\b(?![^<>]*\btype=["']?(?:checkbox|radio|submit|button|hidden)\b)[^<>]*+>""", re.IGNORECASE
+)
 _USABLE = re.compile(r"<(?:form|button|input)\b[^<>]*+>", re.IGNORECASE)
 _USED = re.compile(r"\(when (.*) is used\)")
 _WAYS = """\
@@ -67,7 +71,7 @@ _WAYS = """\
 - <button data-answer="Thank you.">Words</button> takes what was entered in the fields beside it, and says this
 """
 _KIT_WAYS = re.compile(
-    r"""\s+data-(?:filter|find|put|open|details|toggle|choose|mark|report|answer|add|login|vote)(?:=(?:"[^"]*"|'[^']*'|[^\s>]+))?"""
+    r"""\s+data-(?:filter|find|search|put|open|details|toggle|choose|mark|report|answer|add|login|vote)(?:=(?:"[^"]*"|'[^']*'|[^\s>]+))?"""
 )
 _EXAMPLE_WORDS = re.compile(r">(?:Title|Two sentences\.|Words)<")
 _SELECT_WAYS = """\
@@ -224,16 +228,35 @@ def _with_report(page: str, form: re.Match[str]) -> MarkupPatch:
 
 
 def _search_patch(page: str, finding: Finding) -> MarkupPatch | None:
-    """A search form that finds nothing brings the entries of the list it can only mean."""
+    """A search form that finds nothing brings the entries of the list it can only mean, a field alone leaves them."""
     page = with_list_names(page)
-    form = form_at(page, finding.place) if " in form" in finding.place else None
-    if form is None or not (name := list_to_search(page, form)):
+    if " in form" not in finding.place:
+        return _search_field_patch(page, finding.place)
+    page = _without_inline(page, finding.place)
+    form = form_at(page, finding.place)
+    if form is None or not (name := list_to_search(page, text_of(form[0]))):
         return None
-    old = _without_inline(page, finding.place)
-    form = form_at(old, finding.place) or form
     tag = _KIT_WAYS.sub("", _opening_tag(form[1], form[1])).rstrip(">").rstrip()
-    patch = MarkupPatch((), "form", old, "", form[1], at=form.start())
+    patch = MarkupPatch((), "form", page, "", form[1], at=form.start())
     return replace(patch, ready=_replaced(patch, f'{tag} data-find="#{name}">'))
+
+
+def _search_field_patch(page: str, place: str) -> MarkupPatch | None:
+    said = re.findall(r'"(.+?)"', place)
+    fields = (field for field in _TYPED.finditer(page) if _is_called(page, field, said))
+    field, name = next(fields, None), list_to_search(page, " ".join(said))
+    if field is None or not name:
+        return None
+    tag = re.sub(r"\s*/?>$", "", _KIT_WAYS.sub("", _INLINE.sub("", field[0])))
+    patch = MarkupPatch((), "control", page, "", field[0], at=field.start())
+    return replace(patch, ready=_replaced(patch, f'{tag} data-search="#{name}">'))
+
+
+def _is_called(page: str, field: re.Match[str], said: Sequence[str]) -> bool:
+    """By its placeholder, or by a label before it."""
+    held = re.search(r"""\bplaceholder=(?:"([^"]*)"|'([^']*)')""", field[0])
+    before = text_of(page[max(0, field.start() - _LABEL_CHARS) : field.start()])
+    return any(one in (held[1], held[2]) for one in said) if held else any(before.endswith(one) for one in said)
 
 
 def _opening_tag(reply: str, old: str) -> str:

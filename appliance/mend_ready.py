@@ -55,11 +55,11 @@ def section_named(page: str, control: re.Match[str], words: str) -> str:
     return best.name if best and wanted & best.words else ""
 
 
-def list_to_search(page: str, form: re.Match[str]) -> str:
-    """The id of the list with two entries at least whose words are most like the form's, of two alike the longer one;
-    empty where there is none. Lists of the navigation and of forms are none."""
+def list_to_search(page: str, words: str) -> str:
+    """The id of the list with two entries at least whose words are most like these, of two alike the longer one; empty
+    where there is none. Lists of the navigation and of forms are none."""
     apart = [piece.span() for pattern in (NAV, FORM) for piece in pattern.finditer(page)]
-    wanted = stems(text_of(form[0]))
+    wanted = stems(words)
     best, name = (-1, 1), ""
     for found in LIST.finditer(page):
         named = re.search(r"""\bid=["']([\w-]+)["']""", found[0])

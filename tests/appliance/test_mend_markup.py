@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from appliance.changes import apply_changes
@@ -498,10 +500,27 @@ def test_a_search_form_that_finds_nothing_brings_what_the_one_list_has():
     assert '<form id="find" data-find="#list-1"><label>Food <input></label>\n<button>Search</button>' in page
 
 
+@pytest.mark.parametrize(
+    ("field", "place"),
+    [
+        ('<input id="q" placeholder="Search foods..." oninput="look()" />', '"Find" (placeholder "Search foods...")'),
+        ('<label for="q">Find food</label> <input id="q">', '"Find food"'),
+    ],
+)
+def test_a_search_field_without_a_form_shows_what_fits_of_the_one_list(field, place):
+    alone = FOODS.partition('<section id="search">')[0] + f'<section id="search"><input name="mail">{field}</section>'
+    patch = markup_patch(alone, [finding("search-fails", f"field {place} in section#search")])
+    files, refused = apply_changes({"index.html": alone.encode()}, patch.ready.changes)
+    assert not refused
+    page = files["index.html"].decode()
+    assert re.search(r'<input id="q"[^<>]* data-search="#list-1">', page)
+    assert "oninput" not in page
+
+
 def test_a_search_without_a_list_is_left_to_the_model():
     bare = FOODS.replace('<div class="card"><h3>Rice</h3></div>', "")
     assert markup_patch(bare, [finding("search-fails", 'field "Food" in form#find')]) is None
-    assert markup_patch(FOODS, [finding("search-fails", 'field "Food" in div.card')]) is None
+    assert markup_patch(FOODS, [finding("search-fails", 'field "Elsewhere" in div.card')]) is None
 
 
 def test_a_report_can_be_had_for_all_days():
