@@ -175,7 +175,7 @@ def nonce(kind: str, words: str, n: int, *, least: str = "", most: str = "", tod
         case "password":
             return Nonce("Juniper-482!x", "")
         case "number" if _IDENTIFIES.search(plain(words)) and not most:
-            return Nonce(f"5821407{n}", f"5821407{n}")
+            return Nonce(*[str(58214070 + n)] * 2)
         case "number" | "range":
             return Nonce(_number(least, most, n), "")
         case "date":
@@ -189,7 +189,7 @@ def nonce(kind: str, words: str, n: int, *, least: str = "", most: str = "", tod
     if re.search(r"\b(?:phone|tel|mobile|telephone)\b", plain(words), re.IGNORECASE):
         return Nonce("5550142876", "5550142876")
     if _IDENTIFIES.search(plain(words)):
-        return Nonce(f"5821407{n}", f"5821407{n}")
+        return Nonce(*[str(58214070 + n)] * 2)
     if re.search(r"\b(?:amount|price|quantity|age|qty|cost|how many|number|weight|height)\b", plain(words), re.I):
         return Nonce(_number(least, most, n), "")
     if re.search(r"\b(?:url|website|link|image)\b", plain(words), re.IGNORECASE):

@@ -456,23 +456,25 @@ class FormTrials(Walk):
 
         def brings(patient: bool) -> bool | None:
             """Where the list stays and what was found stands elsewhere: more of an item than the word asked for."""
-            wanted = next((text for text in start_items(start) if query_word(text)), "")
+            wanted = next((text for text in start_items(start) if (one := query_word(text)) and rest(text, one)), "")
             if not wanted:
                 return None
             word = query_word(wanted)
-            shown = word_set(" ".join(text for effect in query(word, patient) for text in effect.added))
-            rest = word_set(wanted) - word_set(word)
-            if not rest:
-                return None
-            holds = len(rest & shown) * 2 >= len(rest)
+            added = [text for effect in query(word, patient) for text in effect.added]
+            holds = len(rest(wanted, word) & word_set(" ".join(added))) * 2 >= len(rest(wanted, word))
+            if not holds and not all(NOTHING.search(text) for text in added):
+                return None  # it says something of its own: how many there are, or where
             told.append(f'"{word}" {"brings" if holds else "does not bring"} "{short(wanted, 40)}"')
             return holds
+
+        def rest(text: str, word: str) -> frozenset[str]:
+            return word_set(text) - word_set(word)
 
         told: list[str] = []
         holds = self.attempt(place, (), trial)
         if holds is not None:
             self.state_fact("search-items", box.place, holds, told[-1], f"{box.subject} {' '.join(sorted(had))[:150]}")
-        if holds:
+        if holds and "brings" not in told[-1]:
             self.sequences.append((*place.acts, act_on("type", box, NOTHING_LIKE_IT)))
 
     def filters(self, place: Place, single: list[Control]) -> None:

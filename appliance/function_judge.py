@@ -110,8 +110,8 @@ _ANSWERS = re.compile(r"\brepl(?:y|ies)|\bcomment", re.IGNORECASE)
 """What is said to something that stands there is not what stands there: a post is no reply."""
 
 _TAKES = re.compile(
-    r"\b(?:cart|basket|bag|(?:wish|watch|play|shopping )?list|favou?rite|collection|library|shelf|plan(?:ner)?"
-    r"|schedule|itinerary)s?\b",
+    r"\b(?:carts?|baskets?|(?:wish|watch|play) ?lists?|favou?rites?|bookmarks?)\b"
+    r"|\b(?:to|into|in)\b[^.]{1,40}\b(?:bag|collection|itinerar(?:y|ies)|librar(?:y|ies)|list|order|planner|schedule|shelf)\b",
     re.IGNORECASE,
 )
 """Where entries are put that stand there already. Elsewhere to add something is to bring something new."""

@@ -23,9 +23,8 @@ _FACTS = (
 _ABOUT_THE_SITE = re.compile(r"\b(?:welcome|about|overview|features?|why|how)\b", re.IGNORECASE)
 
 _DEED = re.compile(
-    r"(?:add|analy[sz]e|apply|book|browse|buy|check|choose|contact|create|delete|edit|explore|find|generate|get|issue|join"
-    r"|learn|make|manage|order|pay|post|read|register|request|review|search|see|sell|send|share|submit|track|update|view"
-    r"|write)\b",
+    r"(?:add|analy[sz]e|apply|browse|buy|choose|create|delete|edit|explore|find|generate|get|issue|join|make|manage|pay|read"
+    r"|register|request|search|see|sell|send|share|submit|track|update|view|write)\b[^\d]*$",
     re.IGNORECASE,
 )
 

@@ -15,7 +15,7 @@ from appliance.artifact import parse_artifact, parse_patch
 from appliance.findings import BARE, FILLER, NUMBERED, describe
 from appliance.mend_facts import FactsPatch, facts_patch, read_facts
 from appliance.mend_markup import PAGE, MarkupPatch, markup_patch, read_markup, used_patch
-from appliance.mend_pieces import RAW_ELEMENT, SECTION, titles
+from appliance.mend_pieces import RAW_ELEMENT, SECTION, has_id, titles
 from appliance.mend_words import WordsPatch, read_words, words_patch
 from appliance.steps import Artifact, Build, FileAppend, Files, FileWrite, Finding
 from models.chat import ChatMessage
@@ -145,7 +145,7 @@ def _without_repeats(page: str, reply: str) -> str:
 
     def new(section: re.Match[str]) -> str:
         named = re.search(r"""^<section\b[^<>]*\bid=["']([\w-]+)""", section[0])
-        again = {title.lower() for title in titles(section[0])[:1]} & known or (named and _has_id(page, named[1]))
+        again = {title.lower() for title in titles(section[0])[:1]} & known or (named and has_id(page, named[1]))
         return "" if again else section[0]
 
     return SECTION.sub(new, reply)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from appliance import prompts
-from appliance.artifact import parse_patch
+from appliance.artifact import parse_patch, unescaped
 from appliance.findings import describe
 from appliance.mend_pieces import (
     CONTROL,
@@ -35,8 +35,8 @@ from appliance.mend_ready import (
     MAKES_REPORTS,
     PUT,
     TO_CART,
+    Sections,
     list_to_search,
-    section_named,
     way_in_card,
     with_anchors_led,
     with_cart,
@@ -147,8 +147,10 @@ def used_patch(page: str, finding: Finding) -> MarkupPatch | None:
 def _without_inline(page: str, place: str) -> str:
     """A form and its buttons without handlers of their own, which would throw beside any attribute."""
     form = form_at(page, place)
-    if form is None:
-        return page
+    return page if form is None else _without_handlers(page, form)
+
+
+def _without_handlers(page: str, form: re.Match[str]) -> str:
     tags = _USABLE.sub(lambda tag: _INLINE.sub("", tag[0]), form[0])
     return page[: form.start()] + tags + page[form.end() :]
 
@@ -232,13 +234,21 @@ def _search_patch(page: str, finding: Finding) -> MarkupPatch | None:
     page = with_list_names(page)
     if " in form" not in finding.place:
         return _search_field_patch(page, finding.place)
-    page = _without_inline(page, finding.place)
-    form = form_at(page, finding.place)
+    form = _search_form(page, finding.place)
     if form is None or not (name := list_to_search(page, text_of(form[0]))):
         return None
+    page = _without_handlers(page, form)
+    form = next(found for found in FORM.finditer(page) if found.start() == form.start())
     tag = _KIT_WAYS.sub("", _opening_tag(form[1], form[1])).rstrip(">").rstrip()
     patch = MarkupPatch((), "form", page, "", form[1], at=form.start())
     return replace(patch, ready=_replaced(patch, f'{tag} data-find="#{name}">'))
+
+
+def _search_form(page: str, place: str) -> re.Match[str] | None:
+    """One that holds the field's words, in a label or in the field."""
+    said, named = re.findall(r'"(.+?)"', place), form_at(page, place)
+    holding = [form for form in FORM.finditer(page) if any(one in unescaped(form[0]) for one in said)]
+    return next((form for form in holding if named and form.start() == named.start()), next(iter(holding), None))
 
 
 def _search_field_patch(page: str, place: str) -> MarkupPatch | None:
@@ -269,7 +279,7 @@ def _opening_tag(reply: str, old: str) -> str:
     return new.replace("<form", f"<form {kept[0]}", 1) if kept else new
 
 
-_FORM_WAYS = re.compile(r"""\bdata-(add|answer|report|login|vote)(-[\w-]+)?(?=[=\s>])""")
+_FORM_WAYS = re.compile(r"""\bdata-(add|answer|find|report|login|vote)(-[\w-]+)?(?=[=\s>])""")
 
 
 def _fitting(tag: str, form: str) -> str:
@@ -298,8 +308,10 @@ def _control_patch(page: str, finding: Finding) -> MarkupPatch | None:
     if way := way_in_card(page, finding.place, label):
         patch = MarkupPatch((), "control", with_cart(page) if way == PUT else page, "", control[0])
         return replace(patch, ready=_replaced(patch, _with_way(control, way)))
-    if named := section_named(page, control, label):
-        patch = MarkupPatch((), "control", page, "", control[0])
+    alone = finding.kind in (*FORM_KINDS, "filter-fails") or TO_CART.search(label)
+    if named := "" if alone else Sections(page).named_by(label, control.start()):
+        sends = any(control[0] in form[0] for form in FORM.finditer(page))
+        patch = MarkupPatch((), "control", page, "", control[0], at=control.start() if sends else -1)
         return replace(patch, ready=_replaced(patch, _leading_to(control, named)))
     several = page.count(control[0]) > 1
     around = page[max(0, control.start() - _AROUND_CHARS) : control.end()]
@@ -330,7 +342,9 @@ def _leading_to(control: re.Match[str], name: str) -> str:
     if control[1].lower() != "a":
         return _with_way(control, f'data-open="#{name}"')
     tag, rest = control[0].split(">", 1)
-    return f'{_HREF.sub("", _KIT_WAYS.sub("", tag))} href="#{name}">{rest}'
+    for done in (_KIT_WAYS, _INLINE, _HREF):
+        tag = done.sub("", tag)
+    return f'{tag} href="#{name}">{rest}'
 
 
 def _anchors_patch(page: str) -> MarkupPatch | None:

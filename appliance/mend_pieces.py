@@ -41,7 +41,8 @@ def stems(text: str) -> set[str]:
 
 
 def has_id(page: str, name: str) -> bool:
-    return re.search(rf"""\bid\s*=\s*["']{re.escape(name)}["']""", page) is not None
+    own = re.escape(name)
+    return re.search(rf"""(?<![\w-])id\s*=\s*(?:["']{own}["']|{own}(?=[\s>/]))""", page) is not None
 
 
 def form_at(page: str, place: str) -> re.Match[str] | None:

@@ -92,7 +92,7 @@ def _with_dates_free(section: str) -> str:
         if "data-report" not in form[1]:
             return form[0]
         return re.sub(
-            r"""(<input\b(?=[^<>]*\btype=["']?(?:date|month|week|time)\b)[^<>]*?)\s+required(?:=["'][^"']*["'])?""",
+            r"""(<input\b(?=[^<>]*\btype=["']?(?:date|datetime-local|month|week|time)\b)[^<>]*?)\s+required(?:=["'][^"']*["'])?""",
             r"\1",
             form[0],
         )

@@ -148,4 +148,5 @@ def owes_words(step: Step, before: Step) -> bool:
     audits = (step.observation.audit, before.observation.audit)
     now, then = (Counter(finding.kind for finding in (audit.findings if audit else ())) for audit in audits)
     more = (step.scores.functionality.score or 0.0) > (before.scores.functionality.score or 0.0)
-    return more and (now - then).keys() <= {FILLER, NUMBERED}
+    owed = (now - then).keys()
+    return more and bool(owed) and owed <= {FILLER, NUMBERED}

@@ -81,13 +81,18 @@
     const rows = [...body(list).children].filter((row) => !row.matches("[data-empty], script, template, h1, h2, h3, h4") && !row.querySelector(":scope > th:first-child:not([scope=row])"));
     return rows.length === 1 && rows[0].children.length > 2 && !rows[0].matches("tr, li, article, .card") ? [...rows[0].children] : rows;
   };
+  // What can be read of it: its buttons would act on the list it was taken from.
   const copied = (item) => {
-    const copy = item.matches("li, tr") ? make("article", "", { class: "card" }) : item.cloneNode(true);
-    if (item.matches("li, tr")) copy.append(make("p", (item.matches("tr") ? [...item.cells].map((cell) => cell.textContent.trim()).join(" · ") : item.innerText)));
+    const copy = item.cloneNode(true);
+    copy.querySelectorAll("button, script, form").forEach((part) => part.remove());
     [copy, ...copy.querySelectorAll("[id]")].forEach((part) => part.removeAttribute("id"));
+    copy.removeAttribute("data-entry");
     copy.hidden = false;
     copy.style.display = "";
-    return copy;
+    if (!copy.matches("li, tr")) return copy;
+    const card = make("article", "", { class: "card" });
+    card.append(make("p", copy.matches("tr") ? [...copy.cells].map((cell) => cell.textContent.trim()).join(" · ") : copy.textContent.trim()));
+    return card;
   };
   const chosen = new Map();
   const narrow = (selector) => {
@@ -193,10 +198,12 @@
       compose(form, selector);
     },
     find(form, selector) {
-      const typed = fields(form).filter((field) => field.matches("input, textarea") && !/^(checkbox|radio)$/.test(field.type));
-      const words = typed.map(value).join(" ").toLowerCase().split(/\s+/).filter(Boolean);
+      const asked = fields(form).filter((field) => (field.type !== "radio" && field.type !== "checkbox") || field.checked);
+      const words = asked.map((field) => (isAll(value(field)) ? "" : field.type === "radio" ? field.value : value(field))).join(" ").toLowerCase().split(/\s+/).filter(Boolean);
+      if (!words.length) return say(form, "Please enter what to look for.");
       const list = find(selector);
-      const found = list ? items(list).filter((item) => words.every((word) => item.textContent.toLowerCase().includes(word))) : [];
+      const told = (item) => `${item.textContent} ${item.dataset.category ?? ""} ${item.dataset.kind ?? ""}`.toLowerCase();
+      const found = list ? items(list).filter((item) => words.every((word) => told(item).includes(word))) : [];
       form.parentElement.querySelector(":scope > [data-made=found]")?.remove();
       const box = make("div", "", { class: "cards", "data-made": "found", role: "status" });
       box.append(...(found.length ? found.map(copied) : [make("p", "Nothing found.")]));
@@ -309,7 +316,9 @@
     const byTick = all.filter((card) => ticked.some((text) => names(text, title(card))));
     const byWord = all.filter((card) => typed.some((text) => names(text, card.textContent)));
     // Where the form's own facts do not name it, what the rest of the page knows by that name.
-    const others = byWord.length ? [] : [...document.querySelectorAll(".card")].filter((card) => !place.contains(card) && typed.some((text) => names(text, card.textContent)));
+    const free = asked.filter((field) => /^(text|search|textarea)$/.test(field.type)).map(value);
+    const speaksOf = (card, text) => words(card.textContent).some((one) => words(text).some((word) => one.startsWith(word)));
+    const others = byWord.length ? [] : [...document.querySelectorAll(".card")].filter((card) => !place.contains(card) && free.some((text) => speaksOf(card, text)));
     const cards = [byTick, byWord, others, all].find((some) => some.length) ?? [];
     const isAbout = byWord.length || others.length || !typed.length || !all.length;
     const lines = [["h3", `Report${typed[0] ? `: ${typed[0]}` : ""}`], ...asked.map((field) => ["p", `${label(field)}: ${value(field)}`])];

@@ -530,3 +530,56 @@ def test_a_report_can_be_had_for_all_days():
     page = mended(feature_patch(PAGE, item, "Reports."), f"```html\n{section}\n```")
     free = '<input name="what" required><input type="date" min="1"><input required type="month">'
     assert f'<form data-report="#f">{free.replace(" required type", " type")}</form><form>{dates}</form>' in page
+
+
+TABLES = """<section id="hero"><h1>Rye</h1><button>Book a table</button><button>Add to cart</button>
+<a href="#" onclick="boom()">See events</a></section>
+<section id="letter"><h2>Letter</h2><form><label>Tell me of events</label><input></form></section>
+<section id="events"><h2>Events</h2><p>Harvest.</p></section>
+<section id="booking"><h2>Table booking</h2><form><input><button>Book a table</button></form></section>
+<section id="tasks"><h2>Work</h2><input><button>Add event</button></section>
+<section id=cart><h2>Your cart</h2></section>"""
+
+
+@pytest.mark.parametrize(
+    ("place", "mended_to"),
+    [
+        # Not the form's own button, which reads alike and is to send it.
+        ('button "Book a table" in section#hero', "<input><button>Book a table</button></form>"),
+        ('link "See events" in section#hero', '<a href="#events">See events</a>'),  # headings before forms
+    ],
+)
+def test_a_section_is_named_by_its_heading_first(place, mended_to):
+    patch = markup_patch(TABLES, [finding("dead-control" if "button" in place else "dead-link", place)])
+    assert mended_to in apply_changes({"index.html": TABLES.encode()}, patch.ready.changes)[0]["index.html"].decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("dead-control", "Add to cart"),  # it puts something there
+        ("dead-control", "Add event"),  # it takes the field beside it
+        ("filter-fails", "Book a table"),
+    ],
+)
+def test_what_is_to_do_more_than_lead_is_left_to_the_model(kind, words):
+    patch = markup_patch(TABLES, [finding(kind, f'button "{words}" in section#hero')])
+    assert patch.ready is None
+
+
+def test_an_anchor_without_quotes_is_an_anchor():
+    page = '<a href="#menu">Menu</a><a href="#no">Menu</a><section id=menu></section><section id="menu-card"></section>'
+    patch = markup_patch(page, [finding("dead-anchor", "a")])
+    assert '<a href="#menu">Menu</a><a href="#menu-card">' in patch.ready.changes[0].content
+
+
+LISTS = """<section><ul class="tags" id="tags"><li>Fresh</li></ul><div class="cards" id="foods">
+<div class="card"><h3 class="card-title">Rye</h3></div><div class="card">Oat</div></div></section>
+<form id="mail"><input placeholder="Mail"></form><form class="search"><input placeholder="Search foods"></form>"""
+
+
+def test_the_form_that_is_meant_searches_the_list_that_has_entries():
+    patch = markup_patch(LISTS, [finding("search-fails", 'field "Search foods" in form.search')])
+    page = patch.ready.changes[0].content
+    assert '<form class="search" data-find="#foods">' in page
+    assert '<form id="mail">' in page
