@@ -94,12 +94,19 @@ def readable(figures: Mapping[str, Any], sites: Sequence[SiteLine]) -> str:
         f"Valid renders of the loop: {100 * figures['valid_render']:.0f} %,"
         f" Wilson bound {100 * figures['valid_render_bound']:.0f} %.",
         "",
+        *site_rows(sites),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def site_rows(sites: Sequence[SiteLine]) -> list[str]:
+    """A table of every site, seed and mode."""
+    return [
         "| site | seed | mode | accuracy | appearance | valid | step | tokens | seconds |",
         "|---|--:|---|--:|--:|---|--:|--:|--:|",
-    ]
-    for line in sites:
-        lines.append(
+        *(
             f"| {line.site} | {line.seed} | {line.mode} | {100 * line.accuracy:.0f} % | {line.appearance} |"
             f" {'yes' if line.valid else 'no'} | {line.step or '–'} | {line.tokens} | {line.seconds:.0f} |"
-        )
-    return "\n".join(lines) + "\n"
+            for line in sites
+        ),
+    ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from appliance.bench.figures import baselines, by_mode, compared, figures, losses
-from appliance.bench.lift import lift
+from appliance.bench.lift import lift, site_rows
 from appliance.bench.modes import LIFT
-from appliance.bench.results import Results
+from appliance.bench.results import Results, SiteLine
 from appliance.errors import UsageError
 
 NOT_RECORDED = "not recorded"
@@ -43,3 +44,40 @@ def against_other(results: Results, other: Results) -> dict[str, Any]:
     if not shared:
         raise UsageError(f"{results.folder} and {other.folder} have no mode in common.")
     return {mode: compared(mine[mode], theirs[mode]) for mode in shared}
+
+
+_SHOWN = ("accuracy", "valid_render", "console_clean", "appearance", "tokens", "seconds", "runs", "cases")
+
+
+def readable_summary(found: Mapping[str, Any], sites: Sequence[SiteLine]) -> str:
+    """The figures of any modes as a page: a column for each, what each adds to one shot, then every site."""
+    modes, setting = found["modes"], found["setting"] or {}
+    model, budget, code = (setting.get(name, NOT_RECORDED) for name in ("model", "token_budget", "code"))
+    lines = [
+        f"# {', '.join(modes)}",
+        "",
+        f"Model {model}, completion tokens a site up to {budget}, judged by {found['judge']},"
+        f" appearance by {found['appearance_judges']}, code {code}.",
+        "Accuracy is (YES + ½ PARTIAL) / cases.",
+        "",
+        f"| | {' | '.join(modes)} |",
+        "|---|" + "--:|" * len(modes),
+        *(f"| {name} | {' | '.join(_told(one[name]) for one in modes.values())} |" for name in _SHOWN),
+        f"| 95 % of the accuracy | {' | '.join(_range(one['interval']) for one in modes.values())} |",
+        "",
+    ]
+    for mode, row in found["against_one_shot"].items():
+        lines.append(
+            f"{mode} less one shot, by site: {_range(row['accuracy_interval'])} (95 %), better on {row['better']},"
+            f" the same on {row['same']}, worse on {row['worse']}."
+        )
+    return "\n".join([*lines, "", *site_rows(sites)]) + "\n"
+
+
+def _told(value: float | None) -> str:
+    return "–" if value is None else f"{value:g}"
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = (f"{100 * value:.1f}" for value in values)
+    return f"{low} to {high} %"

@@ -23,7 +23,7 @@ from appliance.bench.measure import CaseJudge, make_site, measure_site
 from appliance.bench.modes import LIFT, read_modes
 from appliance.bench.page import report_page
 from appliance.bench.results import Results, Setting, SiteLine, merge, plan
-from appliance.bench.summary import against_other, summary
+from appliance.bench.summary import against_other, readable_summary, summary
 from appliance.bench.webgen_bench import BenchSite, Suite, read_suite
 from appliance.commands.bench_judges import judges
 from appliance.commands.bench_parts import Asked, Stopped, StoredMaker, model_settings, results_folder
@@ -299,8 +299,8 @@ def report(folder: Path, against: Path | None, html: Path | None, write: Path | 
         lines = [json.dumps(asdict(line), ensure_ascii=False) for line in results.cases()]
         write.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
         write.with_suffix(".jsonl").write_text("\n".join(lines) + "\n", "utf-8")
-        if set(results.modes) >= set(LIFT):
-            write.with_suffix(".md").write_text(readable(found, results.finished()), "utf-8")
+        tell_of = readable if set(results.modes) >= set(LIFT) else readable_summary
+        write.with_suffix(".md").write_text(tell_of(found, results.finished()), "utf-8")
     other = Results(against) if against else None
     if html is not None:
         html.write_text(report_page(results, other), "utf-8")

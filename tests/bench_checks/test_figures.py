@@ -9,7 +9,7 @@ from appliance.bench.figures import by_mode, compared, figures, losses
 from appliance.bench.lift import lift, readable
 from appliance.bench.page import report_page
 from appliance.bench.results import CaseLine, Results
-from appliance.bench.summary import against_other, summary
+from appliance.bench.summary import against_other, readable_summary, summary
 from appliance.errors import UsageError
 
 
@@ -95,6 +95,16 @@ def test_the_summary_names_the_judge_and_sets_one_shot_beside_every_claim(measur
     assert "lift" not in found, "only with drafts beside it"
     with pytest.raises(UsageError, match="no finished site"):
         summary(Results(measured.folder / "empty"))
+
+
+def test_the_summary_of_any_modes_is_written_as_a_page(measured):
+    page = readable_summary(summary(measured), measured.finished())
+    assert "| | one-shot | loop |" in page
+    assert "| accuracy | 0 | 1 |" in page
+    assert "loop less one shot, by site: 100.0 to 100.0 % (95 %), better on 2, the same on 0, worse on 0." in page
+    assert "| b | 1 | loop | 100 % |" in page
+    unnamed = {**summary(measured), "setting": None}
+    assert "Model not recorded" in readable_summary(unnamed, measured.finished())
 
 
 def test_a_judge_that_the_loop_hears_is_told(tmp_path):

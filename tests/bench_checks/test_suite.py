@@ -198,10 +198,13 @@ def test_shards_are_merged_and_reported_by_the_command(bench, tmp_path):
     merged = bench("merge", str(tmp_path / "1"), str(tmp_path / "2"), "--out", str(tmp_path / "whole"), "--json")
     assert json.loads(merged.stdout)["modes"]["loop"]["sites"] == 2
     page = tmp_path / "report.html"
-    shown = bench("report", str(tmp_path / "whole"), "--against", str(tmp_path / "1"), "--html", str(page))
+    to_files = ("--html", str(page), "--write", str(tmp_path / "told"))
+    shown = bench("report", str(tmp_path / "whole"), "--against", str(tmp_path / "1"), *to_files)
     assert shown.exit_code == 0, shown.output
     assert "against the other" in shown.output
     assert "<title>Benchmark: whole</title>" in page.read_text()
+    assert "| accuracy | 0 | 1 |" in (tmp_path / "told.md").read_text()
+    assert (tmp_path / "told.jsonl").read_text().count("\n") == 4
 
 
 @pytest.mark.parametrize("asked", [Asked(), Asked("m", "strong", 7), Asked(steps=3)])
