@@ -199,15 +199,18 @@
     },
     find(form, selector) {
       const asked = fields(form).filter((field) => (field.type !== "radio" && field.type !== "checkbox") || field.checked);
-      const words = asked.map((field) => (isAll(value(field)) ? "" : field.type === "radio" ? field.value : value(field))).join(" ").toLowerCase().split(/\s+/).filter(Boolean);
+      const meant = (field) => (field.tagName === "SELECT" && isAll(value(field)) ? "" : field.type === "radio" ? field.value : value(field));
+      const words = asked.map(meant).join(" ").toLowerCase().split(/\s+/).filter(Boolean);
       if (!words.length) return say(form, "Please enter what to look for.");
       const list = find(selector);
       const told = (item) => `${item.textContent} ${item.dataset.category ?? ""} ${item.dataset.kind ?? ""}`.toLowerCase();
       const found = list ? items(list).filter((item) => words.every((word) => told(item).includes(word))) : [];
       form.parentElement.querySelector(":scope > [data-made=found]")?.remove();
-      const box = make("div", "", { class: "cards", "data-made": "found", role: "status" });
-      box.append(...(found.length ? found.map(copied) : [make("p", "Nothing found.")]));
-      form.after(box);
+      say(form, found.length ? `${found.length} found.` : "Nothing found.");
+      if (!found.length) return;
+      const box = make("div", "", { class: "cards", "data-made": "found" });
+      box.append(...found.map(copied));
+      form.parentElement.querySelector(":scope > [data-status]").after(box);
     },
     comment(form, selector) {
       const said = [titleOf(cardOf(form)), fields(form).map(value).join(": "), new Date().toLocaleString()];

@@ -228,7 +228,11 @@ def test_what_a_search_form_found_stands_below_it(tmp_path):
         assert "34 kcal" not in told
         assert hands.browser.evaluate("return document.querySelectorAll('#a').length") == 1
         hands.type(control(hands, "Food"), "gravel")
-        assert "Nothing found." in " ".join(hands.click(control(hands, "Search")).added)
+        none = hands.click(control(hands, "Search"))
+        assert "Nothing found." in none.added
+        assert "52 kcal" in " ".join(none.removed)
+        hands.type(control(hands, "Food"), " ")
+        assert "Please enter what to look for." in hands.click(control(hands, "Search")).added
 
 
 @pytest.mark.parametrize(
