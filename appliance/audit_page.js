@@ -153,7 +153,8 @@ const numberedNames = (shown) => {
 const placeholderFacts = (shown) => {
   const found = [];
   for (const { el, text } of shown) {
-    if (el.closest("button, a, code, pre, input, textarea")) continue;
+    // What names a field or a column is meant so: "Service name" is a good label.
+    if (el.closest("button, a, code, pre, input, textarea, label, legend, th, dt, select")) continue;
     const flat = text.replace(/\s+/g, " ").trim();
     const hit = PLACEHOLDERS.find(([pattern]) => pattern.test(flat));
     if (hit) found.push({ place: selector(el), text: `${hit[1]}: "${short(flat)}"` });

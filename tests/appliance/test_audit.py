@@ -188,6 +188,12 @@ def test_notes_to_oneself_are_no_content(look, text, is_filler):
     assert any(finding.kind == "placeholder-text" for finding in found) is is_filler
 
 
+def test_what_names_a_field_or_a_column_is_no_note(look):
+    named = "<form><label>Service name <input></label><fieldset><legend>Company name</legend></fieldset></form>"
+    table = "<table><tr><th>Product name</th></tr><tr><td>Rye</td></tr></table>"
+    assert "placeholder-text" not in {finding.kind for finding in look(with_body(named + table))[0].findings}
+
+
 @pytest.mark.parametrize(
     ("names", "is_fault"),
     [
