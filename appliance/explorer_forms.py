@@ -465,16 +465,18 @@ class FormTrials(Walk):
             if not holds and not all(NOTHING.search(text) for text in added):
                 return None  # it says something of its own: how many there are, or where
             told.append(f'"{word}" {"brings" if holds else "does not bring"} "{short(wanted, 40)}"')
+            brought.append(wanted)
             return holds
 
         def rest(text: str, word: str) -> frozenset[str]:
             return word_set(text) - word_set(word)
 
         told: list[str] = []
+        brought: list[str] = []
         holds = self.attempt(place, (), trial)
         if holds is not None:
             self.state_fact("search-items", box.place, holds, told[-1], f"{box.subject} {' '.join(sorted(had))[:150]}")
-        if holds and "brings" not in told[-1]:
+        if holds and not brought:  # to type alone changes nothing there
             self.sequences.append((*place.acts, act_on("type", box, NOTHING_LIKE_IT)))
 
     def filters(self, place: Place, single: list[Control]) -> None:

@@ -137,20 +137,16 @@ def used_patch(page: str, finding: Finding) -> MarkupPatch | None:
     place = replace(finding, place=used[1])
     if "form" not in used[1]:
         return _control_patch(page, place)
-    page = _without_inline(page, used[1])
+    if form := form_at(page, used[1]):
+        page = _without_handlers(page, form)
     form = form_at(page, used[1])
     if form and MAKES_REPORTS.search(label_of(used[1])):
         return _with_report(page, form)
     return _form_patch(page, place, describe(finding))
 
 
-def _without_inline(page: str, place: str) -> str:
-    """A form and its buttons without handlers of their own, which would throw beside any attribute."""
-    form = form_at(page, place)
-    return page if form is None else _without_handlers(page, form)
-
-
 def _without_handlers(page: str, form: re.Match[str]) -> str:
+    """A form and its buttons without handlers of their own, which would throw beside any attribute."""
     tags = _USABLE.sub(lambda tag: _INLINE.sub("", tag[0]), form[0])
     return page[: form.start()] + tags + page[form.end() :]
 
@@ -196,6 +192,20 @@ def _replaced(patch: MarkupPatch, new: str) -> Artifact:
     return Artifact(Build(), (FileWrite(patch.path, page),))
 
 
+def _ready(
+    page: str, old: str, new: str, *, at: int = -1, scope: Literal["form", "control"] = "control"
+) -> MarkupPatch:
+    """The repair of a piece that needs no model."""
+    patch = MarkupPatch((), scope, page, "", old, at=at)
+    return replace(patch, ready=_replaced(patch, new))
+
+
+def _ready_form(page: str, form: re.Match[str], way: str) -> MarkupPatch:
+    """The form with this attribute, and with none that did not do it."""
+    tag = _KIT_WAYS.sub("", _opening_tag(form[1], form[1]).rstrip(">").rstrip())
+    return _ready(page, form[1], f"{tag} {way}>", at=form.start(), scope="form")
+
+
 # -- forms -----------------------------------------------------------------------------------------------------------
 
 
@@ -223,14 +233,11 @@ def _with_report(page: str, form: re.Match[str]) -> MarkupPatch:
         and (named := re.search(r"""\bid=["']([\w-]+)["']""", found[0]))
     }
     best = max(alike, key=lambda name: alike[name], default="")
-    tag = _opening_tag(form[1], form[1]).rstrip(">").rstrip()
-    way = f'data-report="#{best}"' if best and alike[best] else 'data-report=""'
-    patch = MarkupPatch((), "form", page, "", form[1], at=form.start())
-    return replace(patch, ready=_replaced(patch, f"{_KIT_WAYS.sub('', tag)} {way}>"))
+    return _ready_form(page, form, f'data-report="#{best}"' if best and alike[best] else 'data-report=""')
 
 
 def _search_patch(page: str, finding: Finding) -> MarkupPatch | None:
-    """A search form that finds nothing brings the entries of the list it can only mean, a field alone leaves them."""
+    """A search form that finds nothing brings what fits of the list it can only mean; a field alone leaves it there."""
     page = with_list_names(page)
     if " in form" not in finding.place:
         return _search_field_patch(page, finding.place)
@@ -239,9 +246,7 @@ def _search_patch(page: str, finding: Finding) -> MarkupPatch | None:
         return None
     page = _without_handlers(page, form)
     form = next(found for found in FORM.finditer(page) if found.start() == form.start())
-    tag = _KIT_WAYS.sub("", _opening_tag(form[1], form[1])).rstrip(">").rstrip()
-    patch = MarkupPatch((), "form", page, "", form[1], at=form.start())
-    return replace(patch, ready=_replaced(patch, f'{tag} data-find="#{name}">'))
+    return _ready_form(page, form, f'data-find="#{name}"')
 
 
 def _search_form(page: str, place: str) -> re.Match[str] | None:
@@ -258,8 +263,7 @@ def _search_field_patch(page: str, place: str) -> MarkupPatch | None:
     if field is None or not name:
         return None
     tag = re.sub(r"\s*/?>$", "", _KIT_WAYS.sub("", _INLINE.sub("", field[0])))
-    patch = MarkupPatch((), "control", page, "", field[0], at=field.start())
-    return replace(patch, ready=_replaced(patch, f'{tag} data-search="#{name}">'))
+    return _ready(page, field[0], f'{tag} data-search="#{name}">', at=field.start())
 
 
 def _is_called(page: str, field: re.Match[str], said: Sequence[str]) -> bool:
@@ -306,13 +310,11 @@ def _control_patch(page: str, finding: Finding) -> MarkupPatch | None:
     if control is None:
         return None
     if way := way_in_card(page, finding.place, label):
-        patch = MarkupPatch((), "control", with_cart(page) if way == PUT else page, "", control[0])
-        return replace(patch, ready=_replaced(patch, _with_way(control, way)))
+        return _ready(with_cart(page) if way == PUT else page, control[0], _with_way(control, way))
     alone = finding.kind in (*FORM_KINDS, "filter-fails") or TO_CART.search(label)
     if named := "" if alone else Sections(page).named_by(label, control.start()):
         sends = any(control[0] in form[0] for form in FORM.finditer(page))
-        patch = MarkupPatch((), "control", page, "", control[0], at=control.start() if sends else -1)
-        return replace(patch, ready=_replaced(patch, _leading_to(control, named)))
+        return _ready(page, control[0], _leading_to(control, named), at=control.start() if sends else -1)
     several = page.count(control[0]) > 1
     around = page[max(0, control.start() - _AROUND_CHARS) : control.end()]
     around = around[max(0, around.find("\n")) :]
@@ -364,8 +366,7 @@ def _select_patch(page: str, finding: Finding) -> MarkupPatch | None:
         return None
     if (named := re.search(r"""\bdata-filter=["']#([\w-]+)""", choice[1])) and (kinds := kinds_in(page, named[1])):
         options = "".join(f"<option>{kind}</option>" for kind in ("All", *kinds))
-        patch = MarkupPatch((), "control", page, "", choice[0], at=choice.start())
-        return replace(patch, ready=_replaced(patch, f"{choice[1]}{options}</select>"))
+        return _ready(page, choice[0], f"{choice[1]}{options}</select>", at=choice.start())
     around = page[max(0, choice.start() - _AROUND_CHARS) : choice.end()]
     messages = prompts.repair_piece(
         "control",
