@@ -35,7 +35,8 @@ from appliance.findings import (
 from appliance.grading import Judges
 from appliance.mend import AnyPatch, mend_messages, read_patch
 from appliance.mend_facts import FactsPatch
-from appliance.mend_markup import PAGE, MarkupPatch, feature_patch
+from appliance.mend_markup import feature_patch
+from appliance.mend_patch import PAGE, MarkupPatch
 from appliance.profiles import Profile
 from appliance.reference import as_the_reference_keeps
 from appliance.regressions import replays_of

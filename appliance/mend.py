@@ -14,7 +14,8 @@ from appliance import prompts
 from appliance.artifact import parse_artifact, parse_patch
 from appliance.findings import BARE, FILLER, NUMBERED, describe
 from appliance.mend_facts import FactsPatch, facts_patch, read_facts
-from appliance.mend_markup import PAGE, MarkupPatch, markup_patch, read_markup, used_patch
+from appliance.mend_markup import markup_patch, read_markup, used_patch
+from appliance.mend_patch import PAGE, MarkupPatch
 from appliance.mend_pieces import RAW_ELEMENT, SECTION, has_id, titles
 from appliance.mend_words import WordsPatch, read_words, words_patch
 from appliance.steps import Artifact, Build, FileAppend, Files, FileWrite, Finding

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from appliance import prompts
-from appliance.artifact import parse_patch, unescaped
+from appliance.artifact import parse_patch
 from appliance.findings import describe
+from appliance.mend_forms import fitting, form_patch, opening_tag, search_patch, with_report, without_handlers
+from appliance.mend_patch import INLINE, KIT_WAYS, PAGE, MarkupPatch, ready, replaced
 from appliance.mend_pieces import (
     CONTROL,
     FORM,
-    LIST,
     NAV,
     SCRIPT,
     SELECT,
@@ -25,40 +25,21 @@ from appliance.mend_pieces import (
     label_of,
     list_names,
     places,
-    stems,
     text_of,
     titles,
     with_list_names,
     with_places,
 )
-from appliance.mend_ready import (
-    MAKES_REPORTS,
-    PUT,
-    TO_CART,
-    Sections,
-    list_to_search,
-    way_in_card,
-    with_anchors_led,
-    with_cart,
-)
+from appliance.mend_ready import MAKES_REPORTS, PUT, TO_CART, Sections, way_in_card, with_anchors_led, with_cart
 from appliance.mend_section import read_section, without_thin_section
 from appliance.recipes import examples_own, opening, recipe
 from appliance.steps import Artifact, Build, ChecklistItem, FileAppend, FileWrite, Finding
-from models.chat import ChatMessage
 
 FORM_KINDS = ("submit-lost", "add-fails", "not-persisted", "fake-success")
 CONTROL_KINDS = ("dead-control", "filter-fails")
 LINK_KINDS = ("dead-link", "dead-anchor")
-PAGE = "index.html"
 _AROUND_CHARS = 400
-_LIST_CHARS = 1500
-_LABEL_CHARS = 160
-_INLINE = re.compile(r"""\s+on(?:submit|click|input|change|keyup|keydown)=(?:"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
 _HREF = re.compile(r"""\s+href=(?:"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
-_TYPED = re.compile(
-    r"""<input\b(?![^<>]*\btype=["']?(?:checkbox|radio|submit|button|hidden)\b)[^<>]*+>""", re.IGNORECASE
-)
-_USABLE = re.compile(r"<(?:form|button|input)\b[^<>]*+>", re.IGNORECASE)
 _USED = re.compile(r"\(when (.*) is used\)")
 _WAYS = """\
 - <button data-open="#more">Words</button><dialog id="more"><h3>Title</h3><p>Two sentences.</p></dialog> shows more
@@ -70,35 +51,12 @@ _WAYS = """\
 - <button data-filter="#list" data-value="Fiction">Words</button> shows the entries of that kind in that list
 - <button data-answer="Thank you.">Words</button> takes what was entered in the fields beside it, and says this
 """
-_KIT_WAYS = re.compile(
-    r"""\s+data-(?:filter|find|search|put|open|details|toggle|choose|mark|report|answer|add|login|vote)(?:=(?:"[^"]*"|'[^']*'|[^\s>]+))?"""
-)
 _EXAMPLE_WORDS = re.compile(r">(?:Title|Two sentences\.|Words)<")
 _SELECT_WAYS = """\
 - <select data-sort="#list">, for orders, sorts the entries of the list with that id by what is chosen
 - <select data-filter="#list"> shows the entries of that list that have the chosen word; the first option is All
 - <select data-choose="#panel"> keeps what is chosen and says so in the box with that id
 """
-
-
-@dataclass(frozen=True, slots=True)
-class MarkupPatch:
-    """What was asked, how the answer begins, and which piece of the page it replaces; none for a new section.
-
-    `foreign` are words of the worked example that must not come back.
-    """
-
-    messages: tuple[ChatMessage, ...]
-    scope: Literal["feature", "form", "control", "nav"]
-    page: str
-    start: str
-    old: str = ""
-    foreign: tuple[str, ...] = ()
-    at: int = -1
-    """Where the piece stands, for one that must not be changed elsewhere too; -1 for all that read like it."""
-    path: str = PAGE
-    ready: Artifact | None = None
-    """The repair itself, where only one fits: no model is asked."""
 
 
 def feature_patch(page: str, item: ChecklistItem, brief: str) -> MarkupPatch:
@@ -116,11 +74,11 @@ def markup_patch(page: str, findings: Sequence[Finding]) -> MarkupPatch | None:
     """None where the piece does not stand in the page's source, or the finding is of another kind."""
     first, problem = findings[0], "\n".join(describe(finding) for finding in findings)
     if first.kind in FORM_KINDS:
-        return _form_patch(page, first, problem) or _control_patch(page, first)
+        return form_patch(page, first, problem) or _control_patch(page, first)
     if first.kind in CONTROL_KINDS:
         return _select_patch(page, first) if first.place.startswith("select") else _control_patch(page, first)
     if first.kind == "search-fails":
-        return _search_patch(page, first)
+        return search_patch(page, first)
     if first.kind == "dead-anchor" and (anchors := _anchors_patch(page)):
         return anchors
     if first.kind in LINK_KINDS:
@@ -138,17 +96,11 @@ def used_patch(page: str, finding: Finding) -> MarkupPatch | None:
     if "form" not in used[1]:
         return _control_patch(page, place)
     if form := form_at(page, used[1]):
-        page = _without_handlers(page, form)
+        page = without_handlers(page, form)
     form = form_at(page, used[1])
     if form and MAKES_REPORTS.search(label_of(used[1])):
-        return _with_report(page, form)
-    return _form_patch(page, place, describe(finding))
-
-
-def _without_handlers(page: str, form: re.Match[str]) -> str:
-    """A form and its buttons without handlers of their own, which would throw beside any attribute."""
-    tags = _USABLE.sub(lambda tag: _INLINE.sub("", tag[0]), form[0])
-    return page[: form.start()] + tags + page[form.end() :]
+        return with_report(page, form)
+    return form_patch(page, place, describe(finding))
 
 
 def read_markup(patch: MarkupPatch, reply: str, *, cut: bool) -> Artifact:
@@ -163,15 +115,15 @@ def read_markup(patch: MarkupPatch, reply: str, *, cut: bool) -> Artifact:
             return read_section(patch.page, patch.path, patch.foreign, "\n".join(blocks))
         case "form":
             form = patch.page[patch.at :].partition("</form")[0]
-            return _replaced(patch, _fitting(_opening_tag(blocks[0], patch.old), form))
+            return replaced(patch, fitting(opening_tag(blocks[0], patch.old), form))
         case "nav":
             found = NAV.search(blocks[0])
-            return _replaced(patch, found[0] if found else "")
+            return replaced(patch, found[0] if found else "")
         case "control":
             new = blocks[0].strip()
             if why := _control_fault(new, patch.old):
                 return Artifact(Build(), problems=(why,))
-            return _replaced(patch, new)
+            return replaced(patch, new)
 
 
 def _control_fault(new: str, old: str) -> str:
@@ -180,124 +132,6 @@ def _control_fault(new: str, old: str) -> str:
     if words.lower() not in text_of(new).lower() or not re.search(r"<(?:button|a|select)\b", new):
         return f"the element came back without its words “{words[:40]}”"
     return "the box holds the words of the example" if _EXAMPLE_WORDS.search(new) else ""
-
-
-def _replaced(patch: MarkupPatch, new: str) -> Artifact:
-    """Every piece that reads exactly like the old one becomes the new one."""
-    if not new or new == patch.old:
-        return Artifact(Build(), problems=("the piece came back unchanged",))
-    if patch.at < 0:
-        return Artifact(Build(), (FileWrite(patch.path, patch.page.replace(patch.old, new)),))
-    page = patch.page[: patch.at] + new + patch.page[patch.at + len(patch.old) :]
-    return Artifact(Build(), (FileWrite(patch.path, page),))
-
-
-def _ready(
-    page: str, old: str, new: str, *, at: int = -1, scope: Literal["form", "control"] = "control"
-) -> MarkupPatch:
-    """The repair of a piece that needs no model."""
-    patch = MarkupPatch((), scope, page, "", old, at=at)
-    return replace(patch, ready=_replaced(patch, new))
-
-
-def _ready_form(page: str, form: re.Match[str], way: str) -> MarkupPatch:
-    """The form with this attribute, and with none that did not do it."""
-    tag = _KIT_WAYS.sub("", _opening_tag(form[1], form[1]).rstrip(">").rstrip())
-    return _ready(page, form[1], f"{tag} {way}>", at=form.start(), scope="form")
-
-
-# -- forms -----------------------------------------------------------------------------------------------------------
-
-
-def _form_patch(page: str, finding: Finding, problem: str) -> MarkupPatch | None:
-    form = form_at(page, finding.place)
-    if form is None:
-        return None
-    if finding.kind == "fake-success" and MAKES_REPORTS.search(label_of(finding.place)):
-        return _with_report(page, form)
-    ids = re.findall(r"""<(?:ul|ol|div|section|table|tbody|dialog)\b[^<>]*\bid=["']([\w-]+)""", page)
-    messages = prompts.repair_piece("form", problem=problem, form=form[0], ids=", ".join(ids[:24]) or "none")
-    return MarkupPatch(messages, "form", page, "```html\n<form ", form[1], at=form.start())
-
-
-def _with_report(page: str, form: re.Match[str]) -> MarkupPatch:
-    """What a form that only says it made something can do: report what was entered, and of what the page knows that of
-    the list whose words are most like the form's."""
-    page = with_list_names(page)
-    form = next(found for found in FORM.finditer(page) if found[0] == form[0])
-    wanted = stems(text_of(" ".join((*titles(page[: form.start()])[-1:], form[0]))))
-    alike = {
-        named[1]: len(wanted & stems(text_of(page[found.end() : found.end() + _LIST_CHARS].partition("</section")[0])))
-        for found in LIST.finditer(page)
-        if not form.start() < found.start() < form.end()
-        and (named := re.search(r"""\bid=["']([\w-]+)["']""", found[0]))
-    }
-    best = max(alike, key=lambda name: alike[name], default="")
-    return _ready_form(page, form, f'data-report="#{best}"' if best and alike[best] else 'data-report=""')
-
-
-def _search_patch(page: str, finding: Finding) -> MarkupPatch | None:
-    """A search form that finds nothing brings what fits of the list it can only mean; a field alone leaves it there."""
-    page = with_list_names(page)
-    if " in form" not in finding.place:
-        return _search_field_patch(page, finding.place)
-    form = _search_form(page, finding.place)
-    if form is None or not (name := list_to_search(page, text_of(form[0]))):
-        return None
-    page = _without_handlers(page, form)
-    form = next(found for found in FORM.finditer(page) if found.start() == form.start())
-    return _ready_form(page, form, f'data-find="#{name}"')
-
-
-def _search_form(page: str, place: str) -> re.Match[str] | None:
-    """One that holds the field's words, in a label or in the field."""
-    said, named = re.findall(r'"(.+?)"', place), form_at(page, place)
-    holding = [form for form in FORM.finditer(page) if any(one in unescaped(form[0]) for one in said)]
-    return next((form for form in holding if named and form.start() == named.start()), next(iter(holding), None))
-
-
-def _search_field_patch(page: str, place: str) -> MarkupPatch | None:
-    said = re.findall(r'"(.+?)"', place)
-    fields = (field for field in _TYPED.finditer(page) if _is_called(page, field, said))
-    field, name = next(fields, None), list_to_search(page, " ".join(said))
-    if field is None or not name:
-        return None
-    tag = re.sub(r"\s*/?>$", "", _KIT_WAYS.sub("", _INLINE.sub("", field[0])))
-    return _ready(page, field[0], f'{tag} data-search="#{name}">', at=field.start())
-
-
-def _is_called(page: str, field: re.Match[str], said: Sequence[str]) -> bool:
-    """By its placeholder, or by a label before it."""
-    held = re.search(r"""\bplaceholder=(?:"([^"]*)"|'([^']*)')""", field[0])
-    before = text_of(page[max(0, field.start() - _LABEL_CHARS) : field.start()])
-    return any(one in (held[1], held[2]) for one in said) if held else any(before.endswith(one) for one in said)
-
-
-def _opening_tag(reply: str, old: str) -> str:
-    """The new tag with the old one's id, which labels and styles may name."""
-    found = re.search(r"<form\b[^<>]*+>", reply, re.IGNORECASE)
-    if found is None:
-        return ""
-    kept = re.search(r"""\bid=["'][\w-]+["']""", old)
-    new = re.sub(r"""\s+(?:id|action|method|onsubmit)=("[^"]*"|'[^']*')""", "", found[0])
-    return new.replace("<form", f"<form {kept[0]}", 1) if kept else new
-
-
-_FORM_WAYS = re.compile(r"""\bdata-(add|answer|find|report|login|vote)(-[\w-]+)?(?=[=\s>])""")
-
-
-def _fitting(tag: str, form: str) -> str:
-    """A name that kit/site.js does not know is the one it begins with, or else what the form's own words ask for. A
-    vote counts choices: on a form that offers none it would swallow what was entered, so that form answers."""
-    if not tag:
-        return ""
-    answer = 'data-answer="Thank you, we have received it."'
-    tag = _FORM_WAYS.sub(r"data-\1", tag)
-    if not _FORM_WAYS.search(tag):
-        way = 'data-report=""' if MAKES_REPORTS.search(text_of(form)) else answer
-        return f"{tag.rstrip('>').rstrip()} {way}>"
-    offers = re.search(r"""<select\b|type=["']?radio""", form, re.IGNORECASE)
-    return tag if offers else re.sub(r"""\bdata-vote(?:=("[^"]*"|'[^']*'|[^\s>]+))?""", answer, tag)
 
 
 # -- controls --------------------------------------------------------------------------------------------------------
@@ -310,11 +144,11 @@ def _control_patch(page: str, finding: Finding) -> MarkupPatch | None:
     if control is None:
         return None
     if way := way_in_card(page, finding.place, label):
-        return _ready(with_cart(page) if way == PUT else page, control[0], _with_way(control, way))
+        return ready(with_cart(page) if way == PUT else page, control[0], _with_way(control, way))
     alone = finding.kind in (*FORM_KINDS, "filter-fails") or TO_CART.search(label)
     if named := "" if alone else Sections(page).named_by(label, control.start()):
         sends = any(control[0] in form[0] for form in FORM.finditer(page))
-        return _ready(page, control[0], _leading_to(control, named), at=control.start() if sends else -1)
+        return ready(page, control[0], _leading_to(control, named), at=control.start() if sends else -1)
     several = page.count(control[0]) > 1
     around = page[max(0, control.start() - _AROUND_CHARS) : control.end()]
     around = around[max(0, around.find("\n")) :]
@@ -337,14 +171,14 @@ def _with_way(control: re.Match[str], way: str) -> str:
     """The element with this attribute, and with none that did nothing."""
     tag, rest = control[0].split(">", 1)
     name = len(f"<{control[1]}")
-    return f"{tag[:name]} {way}{_KIT_WAYS.sub('', tag[name:])}>{rest}"
+    return f"{tag[:name]} {way}{KIT_WAYS.sub('', tag[name:])}>{rest}"
 
 
 def _leading_to(control: re.Match[str], name: str) -> str:
     if control[1].lower() != "a":
         return _with_way(control, f'data-open="#{name}"')
     tag, rest = control[0].split(">", 1)
-    for done in (_KIT_WAYS, _INLINE, _HREF):
+    for done in (KIT_WAYS, INLINE, _HREF):
         tag = done.sub("", tag)
     return f'{tag} href="#{name}">{rest}'
 
@@ -366,7 +200,7 @@ def _select_patch(page: str, finding: Finding) -> MarkupPatch | None:
         return None
     if (named := re.search(r"""\bdata-filter=["']#([\w-]+)""", choice[1])) and (kinds := kinds_in(page, named[1])):
         options = "".join(f"<option>{kind}</option>" for kind in ("All", *kinds))
-        return _ready(page, choice[0], f"{choice[1]}{options}</select>", at=choice.start())
+        return ready(page, choice[0], f"{choice[1]}{options}</select>", at=choice.start())
     around = page[max(0, choice.start() - _AROUND_CHARS) : choice.end()]
     messages = prompts.repair_piece(
         "control",
