@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from appliance.assembly import ADAPTER
-from appliance.errors import ResultRefused
+from appliance.errors import PartMissing, ResultRefused
 from appliance.executor import Came, Lost, RunExecutor
 from appliance.ledger import Ledger
 from appliance.run_copy import Ticket, newest_attempt, send, take_in
@@ -27,28 +27,43 @@ def serve_fanned(
     """Keep the executor's places filled until `stop` is set; what is then out is called back, with the steps it has.
 
     Runs that need what only this box has are made here, one at a time. A run that is lost for good has failed, with the
-    reason; it can be resumed.
+    reason; it can be resumed. PartMissing where the executor was lost: what was out then is queued again.
     """
-    out: dict[str, Ticket] = {}
-    called_back: set[str] = set()
     with worker_lease(store, workshop, tell):
         store.requeue_orphans()
-        while not stop.is_set() or out:
-            if not stop.is_set():
-                between()
-                _hand_out(store, executor, workshop, stop, tell, out)
-            unwanted = out.keys() if stop.is_set() else out.keys() & store.cancels()
-            for run_id in unwanted - called_back:
-                called_back.add(run_id)
-                executor.cancel(out[run_id])
-            if not out:
-                stop.wait(_IDLE_S)
-                continue
-            for outcome in executor.wait(_IDLE_S):
-                run_id = outcome.ticket.run_id
-                take(store, outcome, tell, stopping=stop.is_set())
-                called_back.discard(run_id)
-                del out[run_id]
+        try:
+            _serve(store, executor, workshop, stop, tell, between)
+        except PartMissing:
+            store.requeue_orphans()  # nobody brings back what is out now
+            raise
+
+
+def _serve(
+    store: Store,
+    executor: RunExecutor,
+    workshop: Workshop,
+    stop: threading.Event,
+    tell: Tell,
+    between: Callable[[], None],
+) -> None:
+    out: dict[str, Ticket] = {}
+    called_back: set[str] = set()
+    while not stop.is_set() or out:
+        if not stop.is_set():
+            between()
+            _hand_out(store, executor, workshop, stop, tell, out)
+        unwanted = out.keys() if stop.is_set() else out.keys() & store.cancels()
+        for run_id in unwanted - called_back:
+            called_back.add(run_id)
+            executor.cancel(out[run_id])
+        if not out:
+            stop.wait(_IDLE_S)
+            continue
+        for outcome in executor.wait(_IDLE_S):
+            run_id = outcome.ticket.run_id
+            take(store, outcome, tell, stopping=stop.is_set())
+            called_back.discard(run_id)
+            del out[run_id]
 
 
 def take(store: Store, outcome: Came | Lost, tell: Tell, *, stopping: bool = False) -> None:

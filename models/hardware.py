@@ -123,6 +123,11 @@ def detect_hardware() -> HardwareFacts:
     )
 
 
+def cpu_flags() -> frozenset[str]:
+    """The instruction sets of this machine's processor."""
+    return parse_cpuinfo(Path("/proc/cpuinfo").read_text(encoding="utf-8"))[1]
+
+
 def parse_cpuinfo(text: str) -> tuple[str, frozenset[str]]:
     fields = dict(_fields(text.split("\n\n")[0]))
     flags = fields.get("flags", fields.get("Features", ""))

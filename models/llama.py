@@ -11,10 +11,11 @@ from models.catalog import load_catalog
 from models.chat import ChatMessage, Completion, Constraint, Engine, Sampling
 from models.engine_process import ChildProgram, EngineProcess, completion_from_wire, constraint_on_wire
 from models.gguf_file import read_gguf
-from models.hardware import installed_variant
+from models.hardware import cpu_flags, installed_variant
 from models.llama_settings import (
     LlamaSettings,
     gpu_layers_to_use,
+    read_tokens,
     refuse_context,
     refuse_projector,
     require_adapters,
@@ -139,6 +140,7 @@ class LlamaChild:
             "context_tokens": settings.context_tokens,
             "kv_tokens": max(settings.kv_tokens or default_kv, settings.context_tokens),
             "batch_tokens": settings.batch_tokens,
+            "read_tokens": read_tokens(settings, self._gpu_layers, cpu_flags()),
             "threads": settings.threads or len(os.sched_getaffinity(0)),
             "gpu_layers": self._gpu_layers,
             "parallel": settings.parallel,

@@ -49,6 +49,8 @@ class EngineOptions:
     context_tokens: int
     kv_tokens: int
     batch_tokens: int
+    read_tokens: int
+    """Prompt tokens computed together, at most `batch_tokens`."""
     threads: int
     gpu_layers: int
     parallel: int
@@ -231,7 +233,7 @@ class LlamaEngine:
         at, evaluated = len(self._slots[sequence].tokens), 0
         while at < len(prompt.signs):
             block = prompt.blocks.get(at)
-            signs = prompt.text_at(at, self.options.batch_tokens) if block is None else block.signs
+            signs = prompt.text_at(at, self.options.read_tokens) if block is None else block.signs
             if not (self._read_text(signs, at, sequence, prompt) if block is None else self._look(block, at, sequence)):
                 self._obey()
                 if writing.cancelled:

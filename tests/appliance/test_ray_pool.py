@@ -8,11 +8,13 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
-from executor_contract import ExecutorContract, told
+from executor_contract import LONG_S, ExecutorContract, told
 from far_rooms import asked, open_far
 
 from appliance.errors import PartMissing
@@ -29,6 +31,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from appliance.ray_pool import RESOURCE, RayPool
+from appliance.store import Store
 from sandbox.browser import BrowserSettings
 from sandbox.owners import is_alive
 from sandbox.reaper import reap_browsers
@@ -96,6 +99,52 @@ class TestRayPool(ExecutorContract):
         for ticket in tickets:
             assert [step.n for step in store.steps(ticket.run_id)] == [1, 2]
             assert [event.kind for event in store.events(ticket.run_id)].count("step") == 2
+
+
+def test_a_head_lost_in_the_middle_is_named_and_its_runs_are_made_again_once(tmp_path, cluster):
+    """The worker is a process of its own here: where Ray loses its head it ends the process that speaks to it."""
+    with Store(tmp_path) as store:
+        runs = [store.add_run(asked("waits", seed=seed)) for seed in range(2)]
+        with _another_cluster() as lost:
+            address = lost.address
+            worker = _worker(tmp_path, address)
+            _until(lambda: len(list(tmp_path.glob("begun-*"))) == 2)
+            lost.remove_node(lost.head_node, allow_graceful=False)
+            _, said = worker.communicate(timeout=45)
+        assert worker.returncode == 1
+        assert f"Ray's head at {address} was lost" in said
+        assert {store.run(run.id).status for run in runs} == {"queued"}
+        (tmp_path / "go").touch()
+        worker = _worker(tmp_path, cluster.address)
+        _until(lambda: all("step limit" in store.run(run.id).stop_reason for run in runs))
+        worker.send_signal(signal.SIGTERM)
+        worker.communicate(timeout=45)
+        assert worker.returncode == 0
+        for run in runs:
+            assert [step.n for step in store.steps(run.id)] == [1, 2]
+            assert [event.kind for event in store.events(run.id)].count("step") == 2
+
+
+@contextmanager
+def _another_cluster():
+    cluster = Cluster(initialize_head=True, head_node_args=NODE)
+    try:
+        cluster.add_node(**NODE)
+        yield cluster
+    finally:
+        cluster.shutdown()
+
+
+def _worker(folder, address):
+    code = [sys.executable, str(Path(__file__).with_name("far_worker.py")), str(folder), address]
+    return subprocess.Popen(code, stderr=subprocess.PIPE, text=True)
+
+
+def _until(holds):
+    until = time.monotonic() + LONG_S
+    while not holds():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.1)
 
 
 def test_where_no_head_is_the_user_is_told(tmp_path):

@@ -4,6 +4,7 @@ Needs an idle machine. The prompt is a page of the manual, some 900 tokens; 1, 4
 With `--against`, a folder of llama.cpp's libraries from another build, both take turns; the fastest of three counts.
 
 read        prompt tokens a second
+read_full   the same, beside 12,000 tokens of other talks that the cache keeps
 write_N     completion tokens a second, N texts at a time
 *_ratio     this build over the other
 """
@@ -38,7 +39,11 @@ def measured(gguf: Path) -> dict[str, float]:
             began = time.monotonic()
             texts = model.drafts(talk, [Sampling(temperature=1, seed=n, max_tokens=TOKENS) for n in range(number)])
             speeds[f"write_{number}"] = sum(text.completion_tokens for text in texts) / (time.monotonic() - began)
-    return speeds
+        for other in range(1, 15):
+            model.drafts([ChatMessage("user", PAGE.read_text()[other * 500 :][:LETTERS])], [Sampling(max_tokens=1)])
+        began = time.monotonic()
+        model.drafts([ChatMessage("user", f"Read. {talk[0].content}")], [Sampling(max_tokens=1)])
+        return speeds | {"read_full": prompt_tokens / (time.monotonic() - began)}
 
 
 def main() -> None:

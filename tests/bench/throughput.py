@@ -29,8 +29,8 @@ from appliance.store import Store
 from appliance.worker import serve_queue
 
 SITES = ("000005", "000031", "000071", "000021")
-BUDGET = 2500
-"""Completion tokens a site: four drafts and a few repairs."""
+BUDGET = 4000
+"""Completion tokens a site: four drafts and some ten repairs. A run's own budget is 7,500."""
 
 
 @dataclass(frozen=True, slots=True)
