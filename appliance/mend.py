@@ -14,8 +14,8 @@ from appliance import prompts
 from appliance.artifact import parse_artifact, parse_patch
 from appliance.findings import BARE, FILLER, NUMBERED, describe
 from appliance.mend_facts import FactsPatch, facts_patch, read_facts
-from appliance.mend_markup import markup_patch, read_markup, used_patch
-from appliance.mend_patch import PAGE, MarkupPatch
+from appliance.mend_markup import is_at_start, markup_patch, read_markup, used_patch
+from appliance.mend_patch import PAGE, MarkupPatch, ready
 from appliance.mend_pieces import RAW_ELEMENT, SECTION, has_id, titles
 from appliance.mend_words import WordsPatch, read_words, words_patch
 from appliance.steps import Artifact, Build, FileAppend, Files, FileWrite, Finding
@@ -66,9 +66,12 @@ def mend_messages(files: Files, findings: Sequence[Finding], brief: str, *, agai
         piece = used_patch(page, findings[0])
         if piece and not again:
             return piece
-        # The script comes first, or second after an attribute that was to do its work; never twice.
+        # The script comes first, or second after an attribute that was to do its work; never twice. One that dies while
+        # the page opens does little, keeps the page from being tried at all, and goes when it was written anew in vain.
         if again == bool(piece) and (patch := _script_patch(files, page, findings[0])):
             return patch
+        if again and is_at_start(findings[0]) and (script := _script_at(page, findings[0])):
+            return ready(page, script[0], "\n", at=script.start(), scope="script")
     if not again and (piece := markup_patch(page, findings)):
         return piece
     if kind in _STYLE_KINDS and not again:
@@ -85,12 +88,23 @@ def _script_patch(files: Files, page: str, finding: Finding) -> Patch | None:
         text = files[path].decode("utf-8", "replace")
         problem = _with_facts(finding, text, line, page)
         return Patch(prompts.repair_script(_markup(page), text, problem), "script", path, "```js\n")
-    for script in _SCRIPT.finditer(page):
+    if script := _script_at(page, finding):
         first = page.count("\n", 0, script.start(2)) + 1
-        if first <= line <= page.count("\n", 0, script.end(2)) + 1:
-            problem = _with_facts(finding, script.group(2), line - first + 1, page)
-            messages = prompts.repair_script(_markup(page), script.group(2).strip("\n"), problem)
-            return Patch(messages, "script", PAGE, "```js\n", page[: script.start(2)], page[script.end(2) :])
+        problem = _with_facts(finding, script.group(2), line - first + 1, page)
+        messages = prompts.repair_script(_markup(page), script.group(2).strip("\n"), problem)
+        return Patch(messages, "script", PAGE, "```js\n", page[: script.start(2)], page[script.end(2) :])
+    return None
+
+
+def _script_at(page: str, finding: Finding) -> re.Match[str] | None:
+    """The page's own script that holds the place; None where it lies in a file of its own."""
+    place = _PLACE.match(finding.place)
+    if place is None or place[1] not in ("", PAGE):
+        return None
+    for script in _SCRIPT.finditer(page):
+        first, last = (page.count("\n", 0, at) + 1 for at in script.span(2))
+        if first <= int(place[2]) <= last:
+            return script
     return None
 
 

@@ -87,6 +87,11 @@ def markup_patch(page: str, findings: Sequence[Finding]) -> MarkupPatch | None:
     return None
 
 
+def is_at_start(finding: Finding) -> bool:
+    """Whether a script throws as the page opens, not when something on it is used."""
+    return finding.kind == "exception" and _USED.search(finding.evidence) is None
+
+
 def used_patch(page: str, finding: Finding) -> MarkupPatch | None:
     """For a script that throws when a form or button is used: an attribute in its place does the work without it."""
     used = _USED.search(finding.evidence)
@@ -119,7 +124,7 @@ def read_markup(patch: MarkupPatch, reply: str, *, cut: bool) -> Artifact:
         case "nav":
             found = NAV.search(blocks[0])
             return replaced(patch, found[0] if found else "")
-        case "control":
+        case "control" | "script":
             new = blocks[0].strip()
             if why := _control_fault(new, patch.old):
                 return Artifact(Build(), problems=(why,))

@@ -24,7 +24,7 @@ class MarkupPatch:
     """
 
     messages: tuple[ChatMessage, ...]
-    scope: Literal["feature", "form", "control", "nav"]
+    scope: Literal["feature", "form", "control", "nav", "script"]
     page: str
     start: str
     old: str = ""
@@ -46,7 +46,9 @@ def replaced(patch: MarkupPatch, new: str) -> Artifact:
     return Artifact(Build(), (FileWrite(patch.path, page),))
 
 
-def ready(page: str, old: str, new: str, *, at: int = -1, scope: Literal["form", "control"] = "control") -> MarkupPatch:
+def ready(
+    page: str, old: str, new: str, *, at: int = -1, scope: Literal["form", "control", "script"] = "control"
+) -> MarkupPatch:
     """The repair of a piece that needs no model."""
     patch = MarkupPatch((), scope, page, "", old, at=at)
     return replace(patch, ready=replaced(patch, new))

@@ -78,7 +78,23 @@ def test_a_section_that_the_page_has_already_is_left_out_and_the_new_ones_come()
 
 
 def test_the_second_try_leaves_a_free_hand():
-    assert mend_messages(FILES, [THROWS], BRIEF, again=True).scope == "append"
+    assert mend_messages(FILES, [WIDE], BRIEF, again=True).scope == "append"
+
+
+def test_a_script_that_dies_as_the_page_opens_goes_when_it_was_written_anew_in_vain():
+    page = PAGE.replace(b"</body>", b"<script>document.title = 'Bread';</script></body>")
+    patch = mend_messages({"index.html": page}, [THROWS], BRIEF, again=True)
+    assert patch.messages == (), "no model is asked"
+    (change,) = patch.ready.changes
+    assert "lst" not in change.content
+    assert "document.title = 'Bread'" in change.content
+    assert change.content.count("<script") == change.content.count("</script>") == 1
+
+
+def test_a_script_in_a_file_of_its_own_stays():
+    throws = Finding("exception", "app.js:2:1", "b is not defined", "error")
+    files = {**FILES, "app.js": b"a();\nb();\n"}
+    assert mend_messages(files, [throws], BRIEF, again=True).scope == "append"
 
 
 def test_a_script_in_a_file_of_its_own_is_replaced_there():

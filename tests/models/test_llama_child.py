@@ -24,6 +24,7 @@ from models.errors import (
     ModelFileMissing,
 )
 from models.llama import LlamaChild, LlamaSettings
+from models.llama_settings import FEW_HEADS_FLAGS, read_tokens
 from tests.models.adapter import write_tiny_adapter
 from tests.models.contracts import GREEDY, TALK, ChatModelContract
 
@@ -147,6 +148,22 @@ def test_a_broken_grammar_and_an_open_bound_are_refused(tiny_model: LlamaChild) 
     with pytest.raises(ConstraintError, match="both bounds"):
         tiny_model.chat(TALK, GREEDY, constraint=JsonSchema({"type": "integer", "minimum": 0}))
     assert tiny_model.chat(TALK, GREEDY).text
+
+
+@pytest.mark.parametrize(
+    ("flags", "gpu_layers", "batch_tokens", "expected"),
+    [
+        ({"avx2"}, 0, 512, 512),
+        ({"avx2", *FEW_HEADS_FLAGS}, 0, 512, 48),
+        ({"avx2", *FEW_HEADS_FLAGS}, 0, 32, 32),
+        ({"avx2", *FEW_HEADS_FLAGS}, 20, 512, 512),
+    ],
+)
+def test_a_prompt_is_read_in_pieces_that_the_attention_for_a_few_rows_takes(
+    flags: set[str], gpu_layers: int, batch_tokens: int, expected: int
+) -> None:
+    settings = LlamaSettings(Path("any.gguf"), batch_tokens=batch_tokens)
+    assert read_tokens(settings, gpu_layers, frozenset(flags)) == expected
 
 
 def test_control_tokens_written_in_a_message_do_not_end_its_turn(tiny_model: LlamaChild) -> None:
