@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from rooms import LocalRooms, ScriptedWorkshop, request, tagged
+from rooms import GOOD, LocalRooms, ScriptedWorkshop, request, tagged
+
+from appliance.assembly import RealRooms, RealWorkshop
+from appliance.config import load_config
 
 PROSE = "I would rather talk about bread than write a page. SEED"
 
@@ -42,6 +45,21 @@ class FarWorkshop(ScriptedWorkshop):
 
 def open_far(folder):
     return Path(folder) / "home", FarWorkshop(Path(folder))
+
+
+class PodmanWorkshop(ScriptedWorkshop):
+    """Only the model is scripted: its page is shown in a room of Podman, behind the account's own images."""
+
+    def __init__(self):
+        self.config, _ = load_config({})
+        super().__init__([tagged(GOOD)], RealRooms(self.config))
+
+    def reap(self):
+        RealWorkshop(self.config).reap()
+
+
+def open_podman(folder):
+    return Path(folder) / "home", PodmanWorkshop()
 
 
 def asked(far="", page="", **more):

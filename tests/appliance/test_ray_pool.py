@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 from executor_contract import LONG_S, ExecutorContract, told
-from far_rooms import asked, open_far
+from far_rooms import asked, open_far, open_podman
+from rooms import request
 
 from appliance.errors import PartMissing
 from appliance.executor import Came
@@ -31,6 +32,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from appliance.ray_pool import RESOURCE, RayPool
+from appliance.run_copy import send
 from appliance.store import Store
 from sandbox.browser import BrowserSettings
 from sandbox.owners import is_alive
@@ -99,6 +101,26 @@ class TestRayPool(ExecutorContract):
         for ticket in tickets:
             assert [step.n for step in store.steps(ticket.run_id)] == [1, 2]
             assert [event.kind for event in store.events(ticket.run_id)].count("step") == 2
+
+
+@pytest.mark.podman
+@pytest.mark.browser
+def test_two_nodes_show_their_pages_in_rooms_of_podman_at_once(cluster, store, tmp_path):
+    with RayPool(cluster.address, partial(open_podman, str(tmp_path))) as pool:
+        tickets = [send(store, store.add_run(request(steps=1, drafts=1, seed=seed))) for seed in range(2)]
+        for ticket in tickets:
+            pool.submit(ticket)
+        outcomes = []
+        _until(lambda: outcomes.extend(pool.wait(1)) or len(outcomes) == 2)
+    for outcome in outcomes:
+        take(store, outcome, told)
+    for ticket in tickets:
+        (step,) = store.steps(ticket.run_id)
+        assert step.observation.stage == "done"
+        assert step.observation.audit.text_chars > 200
+        warnings = [event for event in store.events(ticket.run_id) if event.kind == "warning"]
+        assert warnings == [], "a room without all its walls"
+        assert (store.folder / "exports" / ticket.run_id).is_dir()
 
 
 def test_a_head_lost_in_the_middle_is_named_and_its_runs_are_made_again_once(tmp_path, cluster):
