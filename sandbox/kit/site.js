@@ -300,11 +300,13 @@
     cart.append(make(cart.matches("ul, ol") ? "li" : "p", `${inside.length} in the cart, total ${total.toFixed(2)}`, { "data-inside": "" }));
   };
 
+  // They say when, and nobody adds them up.
+  const areYears = (name, numbers) => /\byears?\b/i.test(name) && numbers.every((n) => Number.isInteger(n) && n > 1000 && n < 3000);
   const summary = (table) => {
     const heads = [...table.querySelectorAll("thead th, tr:first-child th")].map((cell) => cell.textContent.trim());
     const rows = items(table).filter((row) => !row.hidden).map((row) => [...row.children].map((cell) => cell.textContent.trim()));
     const number = (text) => (/\d/.test(text ?? "") && !/\d{1,4}[-/]\d{1,2}[-/]/.test(text) ? parseFloat(text.replace(/[^\d.-]/g, "")) : NaN);
-    const columns = heads.map((name, at) => ({ name, numbers: rows.map((row) => number(row[at])) })).filter(({ numbers }) => numbers.length && numbers.every((n) => !Number.isNaN(n)));
+    const columns = heads.map((name, at) => ({ name, numbers: rows.map((row) => number(row[at])) })).filter(({ name, numbers }) => numbers.length && numbers.every((n) => !Number.isNaN(n)) && !areYears(name, numbers));
     return { rows, columns };
   };
   // What was entered, and of the box's cards those that an entry names; all of them where none is named.
@@ -370,6 +372,7 @@
       const total = numbers.reduce((sum, n) => sum + n, 0);
       return `${name}: total ${total.toLocaleString()}, average ${(total / numbers.length).toLocaleString()}`;
     });
+    if (!columns.length) lines.push(...rows.map((row) => row.join(": ")));
     const box = make("section", "", { class: "card", "data-made": "report" });
     box.append(make("h3", "Report"), make("p", `${rows.length} entries. ${new Date().toLocaleDateString()}`), ...lines.map((line) => make("p", line)));
     if (columns.length) box.append(drawn(columns[0].name, rows.map((row) => row[0]), columns[0].numbers));

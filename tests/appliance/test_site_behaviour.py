@@ -334,6 +334,19 @@ def test_a_report_on_a_table_draws_its_numbers(tmp_path, attribute):
     assert "1,850" in told.replace("3,050", "")
 
 
+TRENDS = """<section><h2>Trends</h2><table id="trends" data-chart><thead><tr><th>Year</th><th>Trend</th></tr></thead>
+<tbody><tr><td>2023</td><td>Rising</td></tr><tr><td>2024</td><td>Falling</td></tr></tbody></table>
+<button data-report="#trends">Generate report</button></section>"""
+
+
+def test_years_are_no_figures(tmp_path):
+    with used(tmp_path, TRENDS) as hands:
+        assert hands.browser.evaluate("return document.querySelectorAll('figure').length") == 0
+        told = " ".join(hands.click(control(hands, "Generate report")).added)
+    assert "2023: Rising" in told
+    assert "total" not in told
+
+
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
