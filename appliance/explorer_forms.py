@@ -174,6 +174,9 @@ class FormTrials(Walk):
             return
         if self.is_hollow(form, sent):
             return
+        if purpose == "add" and sent.stored and not claim and not self.is_shown_somewhere(place, sent):
+            self.state_fact("add-item", form.place, False, "what was typed is stored, but shown nowhere", words)
+            return
         if sent.kept or sent.in_answer:
             self.state_fact(
                 "submit-shows",
@@ -229,6 +232,16 @@ class FormTrials(Walk):
             self.state_fact("fake-success", form.place, False, told, form.words)
             return True
         return False
+
+    def is_shown_somewhere(self, place: Place, sent: Submitted) -> bool:
+        """At once, in a view that holds such things, or after a reload."""
+        if sent.in_answer or any(one["visible"] for trace in sent.after["nonces"] for one in trace["seen"]):
+            return True
+        if not sent.nonces or self.is_elsewhere(sent.nonces):
+            return True
+        self.do(Act("reload", {}))
+        self.repeat(place.acts)
+        return any(one["visible"] for trace in self.look(nonces=sent.nonces)["nonces"] for one in trace["seen"])
 
     def kept_after_reload(self, place: Place, said: str, sent: Submitted, words: str) -> None:
         self.do(Act("reload", {}))

@@ -73,6 +73,19 @@ def test_what_worked_can_be_repeated_as_acts(look):
 
 
 @pytest.mark.browser
+def test_a_post_that_is_stored_and_never_shown_is_no_post(look):
+    body = """<form id=f><label>Title <input id=t required></label><button>Post</button></form><ul id=posts></ul>
+        <button id=mine>My posts</button>"""
+    keeps = "f.onsubmit = (e) => { e.preventDefault(); localStorage.setItem('p', t.value); %s }; %s"
+    lost = look(page(body, keeps % ("posts.append(document.createElement('li'))", "")))
+    assert ("add-item", False) in said(lost)
+    assert "stored, but shown nowhere" in " ".join(fact.evidence for fact in lost.facts if not fact.holds)
+    shows = "posts.textContent = localStorage.getItem('p') ?? ''"
+    for script in (("", shows), ("", f"mine.onclick = () => {{ {shows} }}"), ("alert('Your post was added.')", "")):
+        assert ("add-item", False) not in said(look(page(body, keeps % script))), script
+
+
+@pytest.mark.browser
 def test_what_is_no_defect_is_not_called_one(look):
     """Waits for a field, takes back nothing, is in view already, leads elsewhere, is off, or cannot be seen to work."""
     body = """<div><button class="tab active">Day</button></div><button disabled>Off</button>
