@@ -55,14 +55,20 @@ def cluster():
     found = os.pathsep.join((str(here), str(here.parents[1]), os.environ.get("PYTHONPATH", "")))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", found)
-        cluster = Cluster(initialize_head=True, head_node_args=NODE)
-        try:
-            cluster.add_node(**NODE)
+        with _two_nodes() as cluster:
             yield cluster
-        finally:
-            ray.shutdown()
-            cluster.shutdown()
-            list(reap_browsers(BrowserSettings().profiles_in, is_alive))  # of the processes that were killed
+    list(reap_browsers(BrowserSettings().profiles_in, is_alive))  # of the processes that were killed
+
+
+@contextmanager
+def _two_nodes():
+    cluster = Cluster(initialize_head=True, head_node_args=NODE)
+    try:
+        cluster.add_node(**NODE)
+        yield cluster
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
 
 
 class TestRayPool(ExecutorContract):
@@ -127,7 +133,7 @@ def test_a_head_lost_in_the_middle_is_named_and_its_runs_are_made_again_once(tmp
     """The worker is a process of its own here: where Ray loses its head it ends the process that speaks to it."""
     with Store(tmp_path) as store:
         runs = [store.add_run(asked("waits", seed=seed)) for seed in range(2)]
-        with _another_cluster() as lost:
+        with _two_nodes() as lost:
             address = lost.address
             worker = _worker(tmp_path, address)
             _until(lambda: len(list(tmp_path.glob("begun-*"))) == 2)
@@ -145,16 +151,6 @@ def test_a_head_lost_in_the_middle_is_named_and_its_runs_are_made_again_once(tmp
         for run in runs:
             assert [step.n for step in store.steps(run.id)] == [1, 2]
             assert [event.kind for event in store.events(run.id)].count("step") == 2
-
-
-@contextmanager
-def _another_cluster():
-    cluster = Cluster(initialize_head=True, head_node_args=NODE)
-    try:
-        cluster.add_node(**NODE)
-        yield cluster
-    finally:
-        cluster.shutdown()
 
 
 def _worker(folder, address):
