@@ -49,10 +49,13 @@ def next_move(
     match decide(steps, tip, rules):
         case Continue() if profile.strategy == "stepwise":
             return Turn()
-        case Continue():
+        case Stop() as stop:
+            return stop
+        case Backtrack() as back if profile.strategy == "stepwise":
+            return back
+        case _:
+            # Kept repairs made the page better, faulty as it still is: no bad stretch to leave.
             return _drafts_then_repairs(steps, tip, drafts, rules, items)
-        case decision:
-            return decision
 
 
 def _drafts_then_repairs(

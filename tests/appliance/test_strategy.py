@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 from builders import step
+from hypothesis import given
+from hypothesis import strategies as st
 
 from appliance.decide import FIXED
 from appliance.findings import FILLER, NUMBERED, finding_key
@@ -58,6 +60,31 @@ def test_a_finding_that_two_repairs_did_not_mend_is_left_alone():
     ]
     assert move([draft(1, findings=(OVERFLOW, THROWS)), *tried], 1, 1) == Mend((OVERFLOW,))
     assert move([draft(1)], 1, 1) == Stop("nothing left to mend")
+
+
+def test_repairs_of_a_page_that_stays_faulty_are_no_bad_stretch():
+    """The best of such drafts was taken up and left again for ever."""
+    poor = draft(1, 1.9, error=True, findings=(OVERFLOW,))
+    better = [
+        step(n, 1.9, parent=n - 1, kind="repair", verdict="kept", error=True, findings=(OVERFLOW,)) for n in range(2, 7)
+    ]
+    assert move([poor, *better], 6, 1) == Mend((OVERFLOW,))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 5), st.booleans()), max_size=12), st.integers(0, 12))
+def test_whatever_the_steps_are_a_run_goes_back_twice_at_most_before_it_does_something(kinds, at):
+    steps = []
+    for n, (repairs, appearance, faulty) in enumerate(kinds, 1):
+        more = {"kind": "repair", "parent": n - 1} if repairs and n > 1 else {"kind": "draft"}
+        steps.append(step(n, appearance, error=faulty, findings=(OVERFLOW,), **more))
+    for profile in (SMALL, STRONG):
+        tip = at if 0 < at <= len(steps) else None
+        for _ in range(3):
+            now = next_move(steps, tip, profile, 3, FIXED)
+            if not isinstance(now, Backtrack):
+                break
+            tip = now.to
+        assert not isinstance(now, Backtrack), (profile.strategy, now)
 
 
 def test_a_page_without_a_fault_gets_the_judges_suggestion_twice():
