@@ -71,16 +71,20 @@ def test_repairs_of_a_page_that_stays_faulty_are_no_bad_stretch():
     assert move([poor, *better], 6, 1) == Mend((OVERFLOW,))
 
 
-@given(st.lists(st.tuples(st.booleans(), st.floats(0, 5), st.booleans()), max_size=12), st.integers(0, 12))
-def test_whatever_the_steps_are_a_run_goes_back_twice_at_most_before_it_does_something(kinds, at):
+@given(
+    st.lists(st.tuples(st.integers(0, 4).map(bool), st.sampled_from((0.0, 1.9, 4.0)), st.booleans()), max_size=12),
+    st.booleans(),
+)
+def test_whatever_the_steps_are_a_run_goes_back_twice_at_most_before_it_does_something(kinds, is_poor):
     steps = []
     for n, (repairs, appearance, faulty) in enumerate(kinds, 1):
         more = {"kind": "repair", "parent": n - 1} if repairs and n > 1 else {"kind": "draft"}
-        steps.append(step(n, appearance, error=faulty, findings=(OVERFLOW,), **more))
+        one = step(n, appearance, error=faulty, findings=(OVERFLOW,), **more)
+        steps.append(replace(one, has_error=one.has_error or is_poor))
     for profile in (SMALL, STRONG):
-        tip = at if 0 < at <= len(steps) else None
+        tip = len(steps) or None
         for _ in range(3):
-            now = next_move(steps, tip, profile, 3, FIXED)
+            now = next_move(steps, tip, profile, 1, FIXED)
             if not isinstance(now, Backtrack):
                 break
             tip = now.to
