@@ -92,12 +92,12 @@ def test_pages_may_run_only_shipped_scripts(visitor, run):
 
 
 def test_what_is_in_a_brief_is_text(visitor):
-    evil = '<script>alert(1)</script><img src=x onerror=alert(2)> {{ 7*7 }} "onmouseover="x'
+    evil = '<script>alert(1)</script><img src=x onerror=alert(2)> {{ 31337*3 }} "onmouseover="x'
     answer = visitor.post("/runs", {"brief": f"A bakery {evil}"})
     page = visitor.text(answer.headers["Location"])
     assert "<script>alert" not in page
     assert "<img src=x" not in page
-    assert "49" not in page.split("<main")[1][:2000]
+    assert "94011" not in page
     assert "&lt;script&gt;alert(1)" in page
 
 
