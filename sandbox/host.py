@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,11 +89,16 @@ def account_name() -> str:
 
 
 def podman_version() -> str:
-    try:
-        told = subprocess.run(["podman", "--version"], capture_output=True, text=True, check=False, cwd="/")
-    except FileNotFoundError:
-        return ""
-    return told.stdout.strip().rpartition(" ")[2]
+    """Empty where there is none. Seen once on a busy machine: it is there and says nothing, so it is asked again."""
+    for _ in range(3):
+        try:
+            told = subprocess.run(["podman", "--version"], capture_output=True, text=True, check=False, cwd="/")
+        except FileNotFoundError:
+            return ""
+        if version := told.stdout.strip().rpartition(" ")[2]:
+            return version
+        time.sleep(0.2)
+    return ""
 
 
 def cgroup_layout(folder: Path) -> Cgroups:
