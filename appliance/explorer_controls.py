@@ -306,6 +306,11 @@ def tools_of(row: Sequence[Control]) -> dict[str, Control]:
     return found
 
 
+def shows_what_was_typed(state: State) -> bool:
+    """Whether a reader sees any of it outside the fields."""
+    return any(one["visible"] for trace in state["nonces"] for one in trace["seen"])
+
+
 def is_saving(one: Control, known: set[str], field_: Control) -> bool:
     near = one.about["group_path"] and one.about["group_path"] == field_.about["group_path"]
     same = one.about["parent"] == field_.about["parent"]

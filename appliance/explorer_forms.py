@@ -28,6 +28,7 @@ from appliance.explorer_controls import (
     items_of,
     mentions,
     shows_in_list,
+    shows_what_was_typed,
     start_items,
     tools_of,
     was_seen,
@@ -178,15 +179,8 @@ class FormTrials(Walk):
             self.state_fact("add-item", form.place, False, "what was typed is stored, but shown nowhere", words)
             return
         if sent.kept or sent.in_answer:
-            self.state_fact(
-                "submit-shows",
-                form.place,
-                True,
-                f'answers "{first_said(effect)}"' if said else "keeps what was typed",
-                words,
-            )
+            self.state_answer(place, form, sent, "keeps what was typed")
             self.state_fact("submit-kept", form.place, True, "what was typed is shown or stored", words)
-            self.sequences.append((*place.acts, *sent.acts))
             if purpose == "save" and sent.stored:
                 self.kept_after_reload(place, form.place, sent, words)
             elif purpose in ("login", "register", "other", "send", "book"):
@@ -210,15 +204,14 @@ class FormTrials(Walk):
             )
             return
         if said or effect.url_after != effect.url_before or effect.removed:
-            self.state_fact(
-                "submit-shows",
-                form.place,
-                True,
-                f'answers "{first_said(effect)}"' if said else "shows another view",
-                words,
-            )
-            self.sequences.append((*place.acts, *sent.acts))
+            self.state_answer(place, form, sent, "shows another view")
             self.reveal(place, sent.acts)
+
+    def state_answer(self, place: Place, form: Form, sent: Submitted, otherwise: str) -> None:
+        """What came of a form that works, and the way there; `otherwise` where it says nothing."""
+        told = f'answers "{first_said(sent.effect)}"' if sent.said else otherwise
+        self.state_fact("submit-shows", form.place, True, told, form.words)
+        self.sequences.append((*place.acts, *sent.acts))
 
     def is_hollow(self, form: Form, sent: Submitted) -> bool:
         """States an answer that lacks its value, or only announces what it should show."""
@@ -235,13 +228,11 @@ class FormTrials(Walk):
 
     def is_shown_somewhere(self, place: Place, sent: Submitted) -> bool:
         """At once, in a view that holds such things, or after a reload."""
-        if sent.in_answer or any(one["visible"] for trace in sent.after["nonces"] for one in trace["seen"]):
-            return True
-        if not sent.nonces or self.is_elsewhere(sent.nonces):
+        if not sent.nonces or sent.in_answer or shows_what_was_typed(sent.after) or self.is_elsewhere(sent.nonces):
             return True
         self.do(Act("reload", {}))
         self.repeat(place.acts)
-        return any(one["visible"] for trace in self.look(nonces=sent.nonces)["nonces"] for one in trace["seen"])
+        return shows_what_was_typed(self.look(nonces=sent.nonces))
 
     def kept_after_reload(self, place: Place, said: str, sent: Submitted, words: str) -> None:
         self.do(Act("reload", {}))

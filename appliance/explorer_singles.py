@@ -37,6 +37,7 @@ from appliance.explorer_facts import (
     claims_success,
     claims_to_keep,
     is_chosen,
+    lacks_a_value,
     says,
     short,
 )
@@ -107,7 +108,10 @@ class ControlTrials(FormTrials):
             return
         if kind in ("checkbox", "radio", "file") and is_own_only(effect, one):
             effect = replace(effect, changed=False)
-        if effect.changed and not only_tops(one, effect):
+        if without := next(filter(lacks_a_value, effect.added), ""):
+            said = f'shows "{short(without)}": a value is missing'
+            self.state_fact(works_kind(one), one.place, False, said, one.subject)
+        elif effect.changed and not only_tops(one, effect):
             self.worked_fact(place, one, act, look, effect)
         else:
             self.dead(place, one, act)

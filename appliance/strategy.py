@@ -47,15 +47,15 @@ def next_move(
     items: Sequence[ChecklistItem] = (),
 ) -> Move:
     match decide(steps, tip, rules):
-        case Continue() if profile.strategy == "stepwise":
-            return Turn()
         case Stop() as stop:
             return stop
-        case Backtrack() as back if profile.strategy == "stepwise":
-            return back
-        case _:
+        case _ if profile.strategy == "drafts":
             # Kept repairs made the page better, faulty as it still is: no bad stretch to leave.
             return _drafts_then_repairs(steps, tip, drafts, rules, items)
+        case Backtrack() as back:
+            return back
+        case Continue():
+            return Turn()
 
 
 def _drafts_then_repairs(

@@ -13,10 +13,9 @@ from models.memory import plan
 
 FEW_HEADS_FLAGS = frozenset({"avx512f", "avx512bw", "avx512dq"})
 FEW_HEADS_READ = 48
-"""What setup/few_heads.hpp takes at once, beside the texts that are written. More are a sixth faster in an empty cache
+"""Prompt tokens at once for setup/few_heads.hpp, which takes up to 63 rows. More are a sixth faster in an empty cache
 and three times slower in a full one: llama.cpp's attention for 64 rows and more converts the whole mask for every head.
-So few also let `CoreShare` and a cancellation be heard three times a second. Without these instructions nothing is
-gained."""
+So few also let `CoreShare` and a cancellation be heard three times a second. Other processors gain nothing by it."""
 
 
 @dataclass(frozen=True, slots=True)

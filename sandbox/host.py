@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,16 +88,13 @@ def account_name() -> str:
 
 
 def podman_version() -> str:
-    """Empty where there is none. Seen once on a busy machine: it is there and says nothing, so it is asked again."""
-    for _ in range(3):
-        try:
-            told = subprocess.run(["podman", "--version"], capture_output=True, text=True, check=False, cwd="/")
-        except FileNotFoundError:
-            return ""
-        if version := told.stdout.strip().rpartition(" ")[2]:
-            return version
-        time.sleep(0.2)
-    return ""
+    """Empty where there is none. Without a run folder podman joins no namespace first, which can fail."""
+    kept = {name: value for name, value in os.environ.items() if name != "XDG_RUNTIME_DIR"}
+    try:
+        told = subprocess.run(["podman", "--version"], capture_output=True, text=True, check=False, cwd="/", env=kept)
+    except FileNotFoundError:
+        return ""
+    return told.stdout.strip().rpartition(" ")[2] or "of unknown version"
 
 
 def cgroup_layout(folder: Path) -> Cgroups:

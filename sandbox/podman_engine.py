@@ -34,13 +34,15 @@ from sandbox.errors import (
 )
 from sandbox.host import HostFacts, gather_facts, more_ids
 from sandbox.owners import Owner
-from sandbox.processes import Ended, run_bounded, runs
+from sandbox.processes import Ended, name_of, run_bounded, runs
 from sandbox.seccomp import site_profile
 
 API_PREFIX = "api-"
 SERVICE_IDLE_S = 300
 SERVICE_START_S = 15.0
 API_TIMEOUT_S = 120
+HOLDERS = ("catatonit", "podman")
+"""What podman lets hold a namespace open: catatonit where there is one, else itself as `podman pause`."""
 PACKAGES = "podman uidmap runc catatonit"
 
 
@@ -84,6 +86,7 @@ class Podman:
         self.settings.home.mkdir(parents=True, exist_ok=True)
         for name, text in setting_files(self.settings, self.facts).items():
             write_when_new(self.settings.home / name, text)
+        self._forget_a_stranger()
         return self
 
     def __exit__(
@@ -126,9 +129,27 @@ class Podman:
     def hold_namespace(self) -> None:
         """Podman's first command leaves a process that holds the account's user namespace open. Were that command the
         start of a site, the process would stay in the site's control group, which could then never be removed."""
-        note = self.settings.run_folder / "libpod" / "tmp" / "pause.pid"
-        if not (note.exists() and runs(note.read_text().strip())):
+        if not runs(self._holder):
             self.run(["podman", "unshare", "true"])
+
+    def _forget_a_stranger(self) -> None:
+        """After a restart another process of this account may have the holder's number. Podman joins that one's
+        namespaces before every command, which fails where it has its own, as a browser's has."""
+        holder = self._holder
+        if runs(holder) and not name_of(holder).startswith(HOLDERS):
+            self._holder_note.unlink(missing_ok=True)
+
+    @property
+    def _holder_note(self) -> Path:
+        return self.settings.run_folder / "libpod" / "tmp" / "pause.pid"
+
+    @property
+    def _holder(self) -> str:
+        """The number of the process that holds the namespace open; empty where there was none."""
+        try:
+            return self._holder_note.read_text().strip()
+        except FileNotFoundError:
+            return ""
 
     def begin_service(self) -> None:
         """Start the API service without waiting for it; a dead one is replaced."""

@@ -104,6 +104,14 @@ def runs(pid: str) -> bool:
     return state not in ("Z", "X")
 
 
+def name_of(pid: str) -> str:
+    """The kernel's name for its program; empty where it does not run."""
+    try:
+        return Path("/proc", pid or "0", "comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 def kill_group(pid: int) -> None:
     try:
         os.killpg(pid, signal.SIGKILL)

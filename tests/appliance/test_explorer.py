@@ -73,6 +73,16 @@ def test_what_worked_can_be_repeated_as_acts(look):
 
 
 @pytest.mark.browser
+def test_a_button_that_shows_undefined_lacks_something(look):
+    body = "<button id=add>Add entry</button><button id=tell>Tell</button><div id=box></div>"
+    shows = "box.append(Object.assign(document.createElement('p'), { textContent: `${%s}` }))"
+    script = f"add.onclick = () => {shows % '[].at(-1)'}; tell.onclick = () => {shows % '1 + 1'}"
+    facts = {fact.place: (fact.holds, fact.evidence) for fact in look(page(body, script)).facts if fact.proof == "none"}
+    assert facts['button "Add entry"'] == (False, 'shows "undefined": a value is missing')
+    assert facts['button "Tell"'][0]
+
+
+@pytest.mark.browser
 def test_a_post_that_is_stored_and_never_shown_is_no_post(look):
     body = """<form id=f><label>Title <input id=t required></label><button>Post</button></form><ul id=posts></ul>
         <button id=mine>My posts</button>"""

@@ -157,6 +157,7 @@ def test_what_leads_to_a_new_section_is_cut_at_a_word():
     page = mended(patch, f"```html\n{section}\n```")
     assert '<a href="#r">Generate customized stock</a>' in page
     assert whole_words("Basic stock information: more", 28) == "Basic stock information"
+    assert whole_words("Get in touch with the designer through contact", 40) == "Get in touch with the designer"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +15,13 @@ from sandbox.browser import PROFILE_PREFIX, BrowserSettings
 from sandbox.cgroups import SiteGroup
 from sandbox.container import ContainerSettings
 from sandbox.errors import ContainerGone, FolderRefused, ImageMissing, NoUserNamespaces, PodmanFailed, PodmanMissing
-from sandbox.host import CONTROLLERS, gather_facts
+from sandbox.host import CONTROLLERS, gather_facts, podman_version
 from sandbox.image import BuiltImage, build_image, load_image, save_image
 from sandbox.owners import Owner
 from sandbox.podman import PodmanContainer
 from sandbox.podman_engine import Podman, make_private, refuse_unusable, translated
 from sandbox.preview import wait_for_http
-from sandbox.processes import runs
+from sandbox.processes import name_of, runs
 from sandbox.reaper import reap, reap_browsers
 
 pytestmark = pytest.mark.podman
@@ -82,17 +83,55 @@ def test_nothing_is_left_after_closing(static_image, podman_settings, engine):
 
 
 def test_the_first_site_after_a_restart_leaves_its_control_group_empty(static_image, podman_settings, engine):
-    holder = podman_settings.run_folder / "libpod" / "tmp" / "pause.pid"
-    engine.run(["podman", "unshare", "true"])
-    os.kill(int(holder.read_text()), signal.SIGKILL)
-    until = time.monotonic() + 10
-    while runs(holder.read_text().strip()) and time.monotonic() < until:
-        time.sleep(0.01)
+    holder = without_holder(engine)
     with PodmanContainer(ContainerSettings(), podman_settings) as container:
         group = Path("/sys/fs/cgroup/memory/appliance") / container.name
         assert group.exists()
     assert not group.exists()
     assert runs(holder.read_text().strip())
+
+
+def test_a_holder_whose_number_a_browser_has_after_a_restart_is_forgotten(static_image, podman_settings, engine):
+    holder = without_holder(engine)
+    with a_process_in_namespaces_of_its_own() as stranger:
+        holder.write_text(stranger)
+        with pytest.raises(PodmanFailed):
+            engine.run(["podman", "unshare", "true"])
+        with PodmanContainer(ContainerSettings(), podman_settings) as container:
+            container.replace(PAGE)
+        assert holder.read_text() != stranger
+
+
+def test_podman_tells_its_version_whatever_its_run_folder_says(monkeypatch, tmp_path):
+    note = tmp_path / "libpod" / "tmp" / "pause.pid"
+    note.parent.mkdir(parents=True)
+    with a_process_in_namespaces_of_its_own() as stranger:
+        note.write_text(stranger)
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+        assert podman_version()[0].isdigit()
+
+
+@contextmanager
+def a_process_in_namespaces_of_its_own():
+    with subprocess.Popen(["unshare", "--user", "--map-root-user", "sleep", "60"]) as process:
+        until = time.monotonic() + 10
+        while name_of(str(process.pid)) != "sleep" and time.monotonic() < until:
+            time.sleep(0.01)
+        try:
+            yield str(process.pid)
+        finally:
+            process.kill()
+
+
+def without_holder(engine):
+    """Where podman notes the process that holds the namespace open, which has just been killed."""
+    holder = engine.settings.run_folder / "libpod" / "tmp" / "pause.pid"
+    engine.run(["podman", "unshare", "true"])
+    os.kill(int(holder.read_text()), signal.SIGKILL)
+    until = time.monotonic() + 10
+    while runs(holder.read_text().strip()) and time.monotonic() < until:
+        time.sleep(0.01)
+    return holder
 
 
 def test_memory_is_held_for_the_whole_site_and_its_end_is_named(static_image, podman_settings):
