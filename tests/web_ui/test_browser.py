@@ -8,14 +8,16 @@ import time
 from pathlib import Path
 
 import pytest
+from werkzeug.serving import make_server
 
 from appliance.checklist import rules_checklist
 from appliance.explorer import explore
 from appliance.store import Store
 from appliance.worker import serve_queue
 from tests.appliance.rooms import GOOD, THROWS, ScriptedWorkshop, fenced
-from tests.web_ui.served import Window, server
-from tests.web_ui.visits import SECTION
+from tests.web_ui.served import Window, free_port, server
+from tests.web_ui.visits import SECTION, config_of
+from web_ui.app import create_app
 
 pytestmark = pytest.mark.browser
 PAGES = {
@@ -163,6 +165,34 @@ def test_text_is_seen_as_it_is_written_and_a_reload_loses_nothing(changing, wind
     window.wait("return document.querySelector('#text').innerText.includes('<h1>Hello</h1>')")
     store.drop_lease("worker")
     assert window.complaints() == []
+
+
+def test_a_page_whose_scripts_come_one_after_the_other_is_not_deaf(home, window, store, run):
+    store.take_lease("worker")
+    fresh = store.add_run(run.request)
+    store.set_status(fresh.id, "running")
+    port = free_port()
+    app = create_app(*config_of(home, port=port))
+
+    def late(environ, start_response):
+        if environ["PATH_INFO"].endswith("/hx-sse.min.js"):
+            time.sleep(1)
+        return app(environ, start_response)
+
+    served = make_server("127.0.0.1", port, late, threaded=True)
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    try:
+        window.look()
+        window.open(f"http://127.0.0.1:{port}/runs/{fresh.id}")
+        store.add_event(fresh.id, "text", {"1": "Hello"})
+        window.wait("return document.querySelector('#text').innerText === 'Hello'")
+    finally:
+        window.look()
+        app.extensions["desk"].stop.set()
+        served.shutdown()
+        served.server_close()
+        app.extensions["desk"].pool.close()
+        store.drop_lease("worker")
 
 
 def test_keys(address, window, run):
