@@ -18,6 +18,7 @@ _TYPED = re.compile(
     r"""<input\b(?![^<>]*\btype=["']?(?:checkbox|radio|submit|button|hidden)\b)[^<>]*+>""", re.IGNORECASE
 )
 _USABLE = re.compile(r"<(?:form|button|input)\b[^<>]*+>", re.IGNORECASE)
+_NEEDS = {"vote": r"""<select\b|type=["']?radio""", "login": r"""type=["']?password"""}
 _FORM_WAYS = re.compile(r"""\bdata-(add|answer|find|report|login|vote)(-[\w-]+)?(?=[=\s>])""")
 
 
@@ -109,7 +110,8 @@ def opening_tag(reply: str, old: str) -> str:
 
 def fitting(tag: str, form: str) -> str:
     """A name that kit/site.js does not know is the one it begins with, or else what the form's own words ask for. A
-    vote counts choices: on a form that offers none it would swallow what was entered, so that form answers."""
+    vote counts choices, and a login asks for a password: on a form that has none it would swallow what was entered or
+    greet an age, so that form answers."""
     if not tag:
         return ""
     answer = 'data-answer="Thank you, we have received it."'
@@ -117,5 +119,7 @@ def fitting(tag: str, form: str) -> str:
     if not _FORM_WAYS.search(tag):
         way = 'data-report=""' if MAKES_REPORTS.search(text_of(form)) else answer
         return f"{tag.rstrip('>').rstrip()} {way}>"
-    offers = re.search(r"""<select\b|type=["']?radio""", form, re.IGNORECASE)
-    return tag if offers else re.sub(r"""\bdata-vote(?:=("[^"]*"|'[^']*'|[^\s>]+))?""", answer, tag)
+    for way, needs in _NEEDS.items():
+        if not re.search(needs, form, re.IGNORECASE):
+            tag = re.sub(rf"""\bdata-{way}(?:=("[^"]*"|'[^']*'|[^\s>]+))?""", answer, tag)
+    return tag

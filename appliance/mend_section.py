@@ -49,6 +49,8 @@ def read_section(page: str, path: str, foreign: Sequence[str], section: str) -> 
         )
     if repeated := {title.lower() for title in titles(section)[:1]} & {title.lower() for title in titles(page)}:
         return Artifact(Build(), problems=(f"the page has a section “{repeated.pop()}” already",))
+    if "data-chart" in section and not _has_figures(section):
+        return Artifact(Build(), problems=("the table to be drawn needs two rows with a figure at least",))
     section = re.sub(r"""\s+on\w+\s*=\s*("[^"]*"|'[^']*')""", "", section)  # it names functions that are not there
     section = _with_dates_free(_with_free_ids(page, section))
     section = _with_targets(page, _with_choices_wired(_with_lists_named(page, section)))
@@ -57,6 +59,13 @@ def read_section(page: str, path: str, foreign: Sequence[str], section: str) -> 
     if name and title:
         changes.append(FileWrite(path, _with_link(page, name[1], title[0].capitalize())))
     return Artifact(Build(), (*changes, FileAppend(path, "html", section)))
+
+
+def _has_figures(section: str) -> bool:
+    """Two rows whose cells begin with a figure, the first cell apart: that one names the row."""
+    rows = re.findall(r"<tr\b((?:(?!</tr).)*+)", section, re.DOTALL | re.IGNORECASE)
+    cells = (re.findall(r"<td\b[^<>]*+>\s*([^<]*+)", row, re.IGNORECASE) for row in rows)
+    return sum(any(re.match(r"[^\w]*\d", cell) for cell in row[1:]) for row in cells) > 1
 
 
 def _without_copies(section: str, foreign: Sequence[str]) -> str:

@@ -18,7 +18,8 @@
    <button data-answer="Thank you.">                           does what such a form does, for fields that stand in no form
    <button data-mark="Joined">                                 marks the card it stands in, kept in this browser; again takes it back
    <div class="cards" id="posts" data-comments="Reply">         gives each card replies of its own; Comment takes a name too
-   <table data-chart>                                          draws its numbers as bars below it */
+   <table data-chart>                                          draws its numbers as bars below it
+   Letters that are not ASCII are escaped: a page may not say how it is written. */
 (() => {
   const make = (tag, text = "", attributes = {}) => {
     const element = document.createElement(tag);
@@ -70,7 +71,7 @@
     return field.type === "file" ? [...field.files].map((file) => file.name).join(", ") : field.value.trim();
   };
   const entry = (form) =>
-    fields(form).filter((field) => field.type !== "radio" || field.checked).map((field) => [label(field), field.type === "password" ? "••••" : value(field)]);
+    fields(form).filter((field) => field.type !== "radio" || field.checked).map((field) => [label(field), field.type === "password" ? "\u2022\u2022\u2022\u2022" : value(field)]);
   const key = (selector) => `${location.pathname}${selector}`;
   const cardOf = (part) => part.closest(".card, article, li, tr") ?? part.parentElement;
   const titleOf = (card) => (card.querySelector("h2, h3, h4, td, strong") ?? [...card.childNodes].find((node) => node.textContent.trim()) ?? card).textContent.trim().slice(0, 60);
@@ -91,7 +92,7 @@
     copy.style.display = "";
     if (!copy.matches("li, tr")) return copy;
     const card = make("article", "", { class: "card" });
-    card.append(make("p", copy.matches("tr") ? [...copy.cells].map((cell) => cell.textContent.trim()).join(" · ") : copy.textContent.trim()));
+    card.append(make("p", copy.matches("tr") ? [...copy.cells].map((cell) => cell.textContent.trim()).join(" \u00b7 ") : copy.textContent.trim()));
     return card;
   };
   const chosen = new Map();
@@ -181,7 +182,7 @@
     },
     answer(form, text) {
       keep(key(`form:${form.id || form.dataset.answer}`), [...kept(key(`form:${form.id || form.dataset.answer}`)), entry(form)]);
-      const sent = entry(form).filter(([, text]) => text).map(([name, text]) => `${name}: ${text}`).join(" · ");
+      const sent = entry(form).filter(([, text]) => text).map(([name, text]) => `${name}: ${text}`).join(" \u00b7 ");
       say(form, `${text || "Thank you, it was received."} (${sent})`);
       form.reset?.();
     },
@@ -281,18 +282,18 @@
       }
       box.querySelectorAll(":scope > p").forEach((old) => old.remove());
       const said = kept(key(`comments:#${list.id}`)).filter(([title]) => title === titleOf(item));
-      box.prepend(...said.map(([, text, when]) => make("p", `${text} · ${when}`)));
+      box.prepend(...said.map(([, text, when]) => make("p", `${text} \u00b7 ${when}`)));
     }
   };
 
-  const price = (text) => parseFloat(text.match(/[$€£¥]\s*([\d,.]+)|([\d,.]+)\s*(?:USD|EUR|[€£])/)?.slice(1).find(Boolean)?.replace(/,/g, "") ?? "0") || 0;
+  const price = (text) => parseFloat(text.match(/[$\u20ac\u00a3\u00a5]\s*([\d,.]+)|([\d,.]+)\s*(?:USD|EUR|[\u20ac\u00a3])/)?.slice(1).find(Boolean)?.replace(/,/g, "") ?? "0") || 0;
   const showCart = (selector) => {
     const cart = find(selector);
     if (!cart) return;
     const inside = kept(key(selector));
     cart.querySelectorAll("[data-inside]").forEach((old) => old.remove());
     inside.forEach(([name, cost], at) => {
-      const line = make(cart.matches("ul, ol") ? "li" : "p", `${name}${cost ? ` – ${cost.toFixed(2)}` : ""} `, { "data-inside": at });
+      const line = make(cart.matches("ul, ol") ? "li" : "p", `${name}${cost ? ` \u2013 ${cost.toFixed(2)}` : ""} `, { "data-inside": at });
       line.append(make("button", "Remove", { type: "button", "data-remove": selector }));
       cart.append(line);
     });
@@ -305,7 +306,7 @@
   const summary = (table) => {
     const heads = [...table.querySelectorAll("thead th, tr:first-child th")].map((cell) => cell.textContent.trim());
     const rows = items(table).filter((row) => !row.hidden).map((row) => [...row.children].map((cell) => cell.textContent.trim()));
-    const number = (text) => (/\d/.test(text ?? "") && !/\d{1,4}[-/]\d{1,2}[-/]/.test(text) ? parseFloat(text.replace(/[^\d.-]/g, "")) : NaN);
+    const number = (text) => (/^[^\p{L}\d]*\d/u.test(text ?? "") && !/\d{1,4}[-/]\d{1,2}[-/]/.test(text) ? parseFloat(text.replace(/[^\d.-]/g, "")) : NaN);
     const columns = heads.map((name, at) => ({ name, numbers: rows.map((row) => number(row[at])) })).filter(({ name, numbers }) => numbers.length && numbers.every((n) => !Number.isNaN(n)) && !areYears(name, numbers));
     return { rows, columns };
   };
@@ -323,11 +324,17 @@
     // Where the form's own facts do not name it, what the rest of the page knows by that name.
     const free = asked.filter((field) => /^(text|search|textarea)$/.test(field.type)).map(value);
     const speaksOf = (card, text) => words(card.textContent).some((one) => words(text).some((word) => one.startsWith(word)));
-    const others = byWord.length ? [] : [...document.querySelectorAll(".card")].filter((card) => !place.contains(card) && free.some((text) => speaksOf(card, text)));
+    const page = [...document.querySelectorAll(".card")].filter((card) => !place.contains(card));
+    const named = byWord.length ? [] : page.filter((card) => free.some((text) => speaksOf(card, text)));
+    // One that was found by its code brings what else has its name.
+    const isKin = (card, one) => words(title(one)).length && words(title(one)).every((word) => words(title(card)).includes(word));
+    const others = page.filter((card) => named.some((one) => card === one || isKin(card, one)));
     const cards = [byTick, byWord, others, all].find((some) => some.length) ?? [];
-    const isAbout = byWord.length || others.length || !typed.length || !all.length;
+    const isAbout = byWord.length || others.length || !typed.length;
+    const looksUp = typed.length === 1 && free.length === 1;
     const lines = [["h3", `Report${typed[0] ? `: ${typed[0]}` : ""}`], ...asked.map((field) => ["p", `${label(field)}: ${value(field)}`])];
-    if (!isAbout) lines.push(["p", `Nothing here is about “${typed.join(", ")}” by name: everything is shown.`]);
+    if (!isAbout && all.length) lines.push(["p", `Nothing was found about \u201c${typed.join(", ")}\u201d by name: everything is shown.`]);
+    else if (!isAbout && looksUp) lines.push(["p", `Nothing was found about \u201c${typed[0]}\u201d.`]);
     if (ticked.length) lines.push(["p", `Contents: ${ticked.join(", ")}`]);
     for (const card of cards) {
       const [head, ...rest] = card.innerText.split("\n").map((line) => line.trim()).filter(Boolean);
@@ -353,7 +360,7 @@
     let head = "";
     for (const [tag, text] of lines) {
       if (tag === "h4") head = text;
-      else if (head) for (const [, money, number, share] of text.matchAll(/([$€£¥]?)\s*(\d[\d,]*(?:\.\d+)?)\s*(%?)/g)) found.push([head, parseFloat(number.replace(/,/g, "")), money + share]);
+      else if (head) for (const [, money, number, share] of text.matchAll(/([$\u20ac\u00a3\u00a5]?)\s*(\d[\d,]*(?:\.\d+)?)\s*(%?)/g)) found.push([head, parseFloat(number.replace(/,/g, "")), money + share]);
     }
     const of = (unit) => found.filter(([head, , is], at) => is === unit && at === found.findIndex((one) => one[0] === head && one[2] === unit));
     const units = [...new Set(found.map(([, , unit]) => unit))];
@@ -427,7 +434,7 @@
     },
     put: (button) => {
       const card = cardOf(button);
-      const typed = entry(card).filter(([, text]) => text).map(([name, text]) => `${name}: ${text}`).join(" · ");
+      const typed = entry(card).filter(([, text]) => text).map(([name, text]) => `${name}: ${text}`).join(" \u00b7 ");
       const named = typed ? `${titleOf(card)} (${typed})` : titleOf(card);
       keep(key(button.dataset.put), [...kept(key(button.dataset.put)), [named, price(card.textContent)]]);
       showCart(button.dataset.put);
@@ -502,7 +509,7 @@
   const showMark = (button) => {
     button.dataset.unmarked ??= button.textContent.trim();
     const is = kept("marks").includes(marked(button));
-    button.textContent = is ? `${button.dataset.mark} ✓` : button.dataset.unmarked;
+    button.textContent = is ? `${button.dataset.mark} \u2713` : button.dataset.unmarked;
     button.setAttribute("aria-pressed", String(is));
   };
 

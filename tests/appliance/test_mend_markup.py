@@ -76,6 +76,15 @@ def test_a_section_that_copies_the_example_or_the_page_is_refused():
     ).changes
 
 
+@pytest.mark.parametrize(("cell", "is_drawn"), [("Policy 2", False), ("$1,200", True), ("-4 %", True)])
+def test_a_table_to_be_drawn_has_figures(cell, is_drawn):
+    rows = "<tr><th>Policy</th><th>Cost</th></tr>" + f"<tr><td>Water 2030</td><td>{cell}</td></tr>" * 2
+    section = f'<section id="s"><h2>Costs</h2><table id="t" data-chart>{rows}</table></section>'
+    artifact = read_markup(feature_patch(PAGE, CHARTS, "Policies."), f"```html\n{section}\n```", cut=False)
+    assert bool(artifact.changes) == is_drawn
+    assert is_drawn or "two rows with a figure" in artifact.problems[0]
+
+
 def test_a_form_gets_a_new_opening_tag_and_keeps_its_id():
     patch = markup_patch(PAGE, [finding("submit-lost", 'form#order-form (button "Send")')])
     assert patch.scope == "form"
@@ -346,13 +355,14 @@ def test_a_form_without_a_choice_is_no_vote():
 
 
 EMPTY = PAGE.replace("</main>", '<section id="charts"><h2>Charts</h2> <!-- Charts come here --> </section></main>')
+CHART = f"<th>Month</th></tr></thead>{'<tr><td>May</td><td>12</td></tr>' * 2}</table></section>\n```"
 CHARTS = ChecklistItem("Look for charts on the page.", "They stand there.", "data-display", "shows-text", "charts")
 
 
 def test_a_section_that_was_only_announced_is_written():
     patch = feature_patch(EMPTY, CHARTS, "A site with charts.")
     assert patch.start.startswith('```html\n<section id="charts"><h2>Charts</h2>')
-    page = mended(patch, patch.start + "<th>Month</th></tr></thead></table></section>\n```")
+    page = mended(patch, patch.start + CHART)
     assert page.count("<h2>Charts</h2>") == 1
     assert "Charts come here" not in page
     assert "<th>Month</th>" in page
@@ -368,9 +378,7 @@ def test_a_full_section_of_that_name_stays_and_the_new_one_has_its_own():
 def test_a_link_that_leads_there_already_is_not_made_twice():
     linked = EMPTY.replace("</ul></nav>", '<li><a href="#charts">Charts</a></li></ul></nav>')
     patch = feature_patch(linked, CHARTS, "A site with charts.")
-    assert (
-        mended(patch, patch.start + "<th>Month</th></tr></thead></table></section>\n```").count('href="#charts"') == 1
-    )
+    assert mended(patch, patch.start + CHART).count('href="#charts"') == 1
 
 
 @pytest.mark.parametrize("filled", ['<div id="chart-box"></div>', "<canvas></canvas>", "<textarea></textarea>"])
@@ -394,6 +402,7 @@ def test_links_to_the_section_that_gave_way_lead_to_the_new_one():
         ("Generate report", '<form data-report-output="#out">', 'data-report="#out"'),
         ("Generate report", "<form class='x'>", 'data-report=""'),
         ("Send", '<form data-submit="yes">', 'data-answer="Thank you, we have received it."'),
+        ("Send", '<form data-login="#area">', 'data-answer="Thank you, we have received it."'),
     ],
 )
 def test_an_attribute_that_nobody_knows_becomes_the_one_that_is_meant(button, reply, wanted):

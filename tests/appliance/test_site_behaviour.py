@@ -198,6 +198,24 @@ def test_a_report_whose_own_facts_do_not_name_it_tells_what_the_page_knows(tmp_p
     assert "Bread" not in told
 
 
+def test_a_report_by_code_tells_all_that_has_the_name(tmp_path):
+    sales = '<article class="card"><h3>Lentil soup: sales</h3><p>85 this week.</p></article>'
+    with used(tmp_path, KNOWN + sales) as hands:
+        hands.type(control(hands, "Code"), "LS1")
+        told = " ".join(hands.click(control(hands, "Generate report")).added)
+    assert "85 this week." in told
+    assert "Corn chowder" not in told
+
+
+@pytest.mark.parametrize("own", ["", OWN_FACTS])
+def test_a_report_about_nothing_known_says_so(tmp_path, own):
+    with used(tmp_path, KNOWN.replace("</div></section>", f"{own}</div></section>", 1)) as hands:
+        hands.type(control(hands, "Code"), "gravel")
+        told = " ".join(hands.click(control(hands, "Generate report")).added)
+    assert "Nothing was found about “gravel”" in told
+    assert ("Bread" in told) == bool(own)
+
+
 FACTS = """<section><h2>Sales</h2><form data-report="#facts"><label>Month <input name="month" required></label>
 <button>Generate report</button></form><div class="cards" id="facts">
 <article class="card"><h3>Soup</h3><p>Sold 30 bowls since 2019</p></article>
@@ -330,7 +348,7 @@ def test_a_report_on_a_table_draws_its_numbers(tmp_path, attribute):
     table = _recipes()["report"].replace(" data-chart", "").replace("data-report", attribute)
     with used(tmp_path, table) as hands:
         told = " ".join(hands.click(control(hands, "Generate report")).added)
-    assert "Sales: total 3,050" in told
+    assert "Sales: total 5,150" in told
     assert "1,850" in told.replace("3,050", "")
 
 
@@ -345,6 +363,11 @@ def test_years_are_no_figures(tmp_path):
         told = " ".join(hands.click(control(hands, "Generate report")).added)
     assert "2023: Rising" in told
     assert "total" not in told
+
+
+def test_a_name_with_a_number_in_it_is_no_figure(tmp_path):
+    with used(tmp_path, TRENDS.replace("Rising", "Policy 1: Water").replace("Falling", "Policy 2: Air")) as hands:
+        assert hands.browser.evaluate("return document.querySelectorAll('figure').length") == 0
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -16,6 +16,10 @@ def test_the_kit_is_small_enough_to_travel():
     assert sum(len(content) for content in kit_files().values()) < 2.5 * 2**20
 
 
+def test_the_behaviour_reads_the_same_on_a_page_that_does_not_say_how_it_is_written():
+    assert kit_files()["site.js"].isascii()
+
+
 def test_there_is_a_family_for_every_use():
     assert {family.kind for family in font_families()} == {"sans", "display", "serif", "display-serif", "mono"}
 
