@@ -14,7 +14,7 @@ from appliance.steps import ChecklistItem
 
 TITLE_CHARS = 44
 _DANGLING = re.compile(
-    r"(?:\s+(?:an?|the|to|of|for|from|on|in|by|with|through|via|about|and|or|as|based|according|related|different|their|its|your|search))+$",
+    r"(?:\s+(?:an?|the|to|of|for|from|on|in|by|with|through|via|about|and|or|as|based|according|related|different|their|its|your|search|clearly|easily|quickly|directly|effectively))+$",
     re.IGNORECASE,
 )
 _BY_WORDS = (

@@ -61,18 +61,18 @@ def test_a_section_brings_no_script_of_its_own():
 
 def test_a_section_that_copies_the_example_or_the_page_is_refused():
     patch = feature_patch(PAGE, SEARCH, "A site.")
-    copy = read_markup(patch, '```html\n<section id="x"><h2>Find</h2><h3>Lentil soup</h3></section>\n```', cut=False)
-    assert "copies the example (“Lentil soup”)" in copy.problems[0]
+    copy = read_markup(patch, '```html\n<section id="x"><h2>Find</h2><h3>Ridge runner</h3></section>\n```', cut=False)
+    assert "copies the example (“Ridge runner”)" in copy.problems[0]
     cards = "<article><h3>{}</h3></article>"
-    some = f'<section id="x"><h2>Find</h2>{cards.format("Lentil soup")}{cards.format("Red mug")}</section>'
+    some = f'<section id="x"><h2>Find</h2>{cards.format("Ridge runner")}{cards.format("Red mug")}</section>'
     kept = mended(patch, f"```html\n{some}\n```")
     assert "Red mug" in kept
-    assert "Lentil soup" not in kept
+    assert "Ridge runner" not in kept
     again = read_markup(patch, '```html\n<section id="x"><h2>Order</h2></section>\n```', cut=False)
     assert "“order” already" in again.problems[0]
-    of_soups = feature_patch(PAGE, SEARCH, "A site about lentil soup.")
+    of_bikes = feature_patch(PAGE, SEARCH, "A site about the ridge runner.")
     assert read_markup(
-        of_soups, "```html\n<section><h2>Find</h2><h3>Lentil soup</h3></section>\n```", cut=False
+        of_bikes, "```html\n<section><h2>Find</h2><h3>Ridge runner</h3></section>\n```", cut=False
     ).changes
 
 

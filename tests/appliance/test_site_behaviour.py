@@ -90,7 +90,7 @@ def test_filtering_and_sorting_are_two_facts(site):
     seen = {"Sort by" in fact.place: fact for fact in facts if fact.kind == "filter-items" and fact.holds}
     assert set(seen) == {True, False}
     filtered, ordered = (
-        ChecklistItem(f"{verb} the recipes.", "It changes.", "functional", "filter", "recipes")
+        ChecklistItem(f"{verb} the bikes.", "It changes.", "functional", "filter", "bikes")
         for verb in ("Filter", "Sort")
     )
     for item, facts in ((filtered, (seen[False],)), (ordered, (seen[True],))):
@@ -106,7 +106,7 @@ def test_a_chart_is_a_figure_and_an_icon_is_none(site):
     )
     files = complete({"index.html": chart.encode(), "style.css": STYLE.encode()}, "A kitchen.").files
     outline = {heading.text: heading.figures for heading in site.look(files, "A kitchen.").observation.audit.outline}
-    assert (outline["Monthly report"], outline["Help"]) == (1, 0)
+    assert (outline["Yearly report"], outline["Help"]) == (1, 0)
 
 
 UNTAKEN = """<section><h2>Write to us</h2><form><label>Name <input name="name"></label><button>Send</button></form>
@@ -348,7 +348,7 @@ def test_a_report_on_a_table_draws_its_numbers(tmp_path, attribute):
     table = _recipes()["report"].replace(" data-chart", "").replace("data-report", attribute)
     with used(tmp_path, table) as hands:
         told = " ".join(hands.click(control(hands, "Generate report")).added)
-    assert "Sales: total 5,150" in told
+    assert "Number of repairs: total 5,150" in told
     assert "1,850" in told.replace("3,050", "")
 
 
