@@ -238,6 +238,7 @@
     if (!list) form.after((list = make("div", "", { class: "cards" })));
     list.id ||= `entries-${nth(form)}`;
     form.dataset.add = `#${list.id}`;
+    if (/\b(tasks?|to-?dos?)\b/i.test(form.textContent)) form.dataset.check ??= "";
   };
   const greet = (form, selector) => {
     const [user] = kept("user");
@@ -567,6 +568,7 @@
       list.id ||= `talk-${[...document.querySelectorAll("[data-comments]")].indexOf(list)}`;
       showComments(list);
     });
+    every("add", (selector, form) => find(selector) || adopt(form)); // what goes into no list would be seen nowhere
     every("add", showAll);
     every("put", showCart);
     every("vote", bars);

@@ -283,6 +283,22 @@ def test_what_was_said_of_a_list_ends_when_the_list_changes(tmp_path, then):
     assert ("Deleted." if then == "Delete" else "Nothing found.") in " ".join(effect.added)
 
 
+LOST = """<section><h2>Tasks</h2><form data-add="#nowhere"><label>Task <input name="task" required></label>
+<button>Add task</button></form></section>"""
+
+
+def test_a_form_whose_list_is_not_there_gets_one_and_tasks_a_box(site, tmp_path):
+    with used(tmp_path, LOST) as hands:
+        hands.type(control(hands, "Task"), "Peel onions")
+        hands.click(control(hands, "Add task"))
+        hands.reload()
+        assert "Peel onions" in hands.view().text
+    files = complete({"index.html": PAGE.format(LOST).encode(), "style.css": STYLE.encode()}, "A kitchen.").files
+    facts = site.look(files, "A kitchen.").observation.exploration.facts
+    assert {fact.kind for fact in facts if fact.holds} >= {"add-item", "persists", "complete-item", "delete-item"}
+    assert [fact for fact in facts if not fact.holds] == []
+
+
 POSTS = """<section><h2>Posts</h2><form data-add="#posts"><label>Title <input name="title" required></label>
 <button>Add post</button></form><div class="cards" id="posts" data-comments="Reply"><article class="card">
 <h3>Exam week</h3><p>Who has notes?</p></article></div></section>"""
