@@ -187,11 +187,16 @@ def control(hands, name):
 OWN_FACTS = '<article class="card"><h3>Bread</h3><p>Twelve loaves a day.</p></article>'
 
 
+def reported(folder, code, *, own="", more=""):
+    """What comes when a report about this code is asked for."""
+    with used(folder, KNOWN.replace("</div></section>", f"{own}</div></section>", 1) + more) as hands:
+        hands.type(control(hands, "Code"), code)
+        return " ".join(hands.click(control(hands, "Generate report")).added)
+
+
 @pytest.mark.parametrize("own", ["", OWN_FACTS])
 def test_a_report_whose_own_facts_do_not_name_it_tells_what_the_page_knows(tmp_path, own):
-    with used(tmp_path, KNOWN.replace("</div></section>", f"{own}</div></section>", 1)) as hands:
-        hands.type(control(hands, "Code"), "LS1")
-        told = " ".join(hands.click(control(hands, "Generate report")).added)
+    told = reported(tmp_path, "LS1", own=own)
     assert "Report: LS1" in told
     assert "Lentil soup" in told
     assert "Corn chowder" not in told
@@ -200,18 +205,14 @@ def test_a_report_whose_own_facts_do_not_name_it_tells_what_the_page_knows(tmp_p
 
 def test_a_report_by_code_tells_all_that_has_the_name(tmp_path):
     sales = '<article class="card"><h3>Lentil soup: sales</h3><p>85 this week.</p></article>'
-    with used(tmp_path, KNOWN + sales) as hands:
-        hands.type(control(hands, "Code"), "LS1")
-        told = " ".join(hands.click(control(hands, "Generate report")).added)
+    told = reported(tmp_path, "LS1", more=sales)
     assert "85 this week." in told
     assert "Corn chowder" not in told
 
 
 @pytest.mark.parametrize("own", ["", OWN_FACTS])
 def test_a_report_about_nothing_known_says_so(tmp_path, own):
-    with used(tmp_path, KNOWN.replace("</div></section>", f"{own}</div></section>", 1)) as hands:
-        hands.type(control(hands, "Code"), "gravel")
-        told = " ".join(hands.click(control(hands, "Generate report")).added)
+    told = reported(tmp_path, "gravel", own=own)
     assert "Nothing was found about “gravel”" in told
     assert ("Bread" in told) == bool(own)
 
